@@ -1,0 +1,43 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Sanitizers and coverage need the dynamic runtime, which a static executable cannot have: MARTLET_DYNAMIC=1 then
+// links everything dynamically (`scripts/dev sanitize` and `scripts/dev coverage` set it).
+let isDynamic = Context.environment["MARTLET_DYNAMIC"] != nil
+let staticLink: [LinkerSetting] = isDynamic ? [] : [.unsafeFlags(["-static-executable", "-Xlinker", "--gc-sections"])]
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+    name: "martlet",
+    products: [
+        .executable(name: "martlet", targets: ["martlet"]),
+        .executable(name: "martlet-warden", targets: ["martlet-warden"]),
+    ],
+    targets: [
+        // What the kernel offers, without policy.
+        .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .systemLibrary(
+            name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+        .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: strict),
+
+        // Bytes and values: messages between the two programs, JSON. Pure.
+        .target(name: "Wire", swiftSettings: strict),
+
+        // The isolation itself; runs as root inside the warden.
+        .target(name: "Sandbox", dependencies: ["Linux", "Wire", "CSeccomp"], swiftSettings: strict),
+
+        .executableTarget(
+            name: "martlet-warden", dependencies: ["Sandbox", "Linux", "Wire"], path: "Sources/warden",
+            swiftSettings: strict, linkerSettings: staticLink),
+        .executableTarget(
+            name: "martlet", dependencies: ["Linux", "Wire"], swiftSettings: strict, linkerSettings: staticLink),
+    ]
+)

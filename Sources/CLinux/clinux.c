@@ -1,0 +1,238 @@
+#define _GNU_SOURCE
+#include "clinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/if.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SAME(name) _Static_assert(CLINUX_##name == name, #name)
+SAME(CLONE_NEWTIME); SAME(CLONE_PIDFD); SAME(CLONE_NEWNS); SAME(CLONE_NEWCGROUP); SAME(CLONE_NEWUTS);
+SAME(CLONE_NEWIPC); SAME(CLONE_NEWUSER); SAME(CLONE_NEWPID); SAME(CLONE_NEWNET); SAME(CLONE_INTO_CGROUP);
+SAME(MOUNT_ATTR_RDONLY); SAME(MOUNT_ATTR_NOSUID); SAME(MOUNT_ATTR_NODEV); SAME(MOUNT_ATTR_NOEXEC);
+SAME(MOUNT_ATTR_IDMAP); SAME(RESOLVE_NO_MAGICLINKS); SAME(RESOLVE_NO_SYMLINKS); SAME(RESOLVE_BENEATH);
+SAME(O_PATH); SAME(O_DIRECTORY); SAME(O_NOFOLLOW); SAME(O_CLOEXEC); SAME(AT_FDCWD); SAME(AT_EMPTY_PATH);
+SAME(AT_RECURSIVE); SAME(OPEN_TREE_CLONE); SAME(MOVE_MOUNT_F_EMPTY_PATH); SAME(MOVE_MOUNT_T_EMPTY_PATH);
+SAME(FSOPEN_CLOEXEC); SAME(FSMOUNT_CLOEXEC); SAME(FSCONFIG_SET_FLAG); SAME(FSCONFIG_SET_STRING);
+SAME(FSCONFIG_CMD_CREATE); SAME(MS_REC); SAME(MS_PRIVATE); SAME(PR_SET_PDEATHSIG); SAME(PR_SET_DUMPABLE);
+SAME(PR_SET_NAME); SAME(PR_CAPBSET_READ); SAME(PR_CAPBSET_DROP); SAME(PR_SET_SECUREBITS);
+SAME(PR_SET_NO_NEW_PRIVS); SAME(PR_CAP_AMBIENT); SAME(PR_CAP_AMBIENT_CLEAR_ALL); SAME(CLD_EXITED);
+SAME(WNOHANG); SAME(MSG_DONTWAIT); SAME(EPOLLIN); SAME(EPOLLERR); SAME(EPOLLHUP);
+SAME(SYS_read); SAME(SYS_write); SAME(SYS_close); SAME(SYS_socketpair); SAME(SYS_kill); SAME(SYS_fchdir);
+SAME(SYS_getuid); SAME(SYS_getgid); SAME(SYS_setsid); SAME(SYS_setgroups); SAME(SYS_setresuid);
+SAME(SYS_setresgid); SAME(SYS_pivot_root); SAME(SYS_prctl); SAME(SYS_mount); SAME(SYS_umount2);
+SAME(SYS_sethostname); SAME(SYS_gettid); SAME(SYS_openat); SAME(SYS_mkdirat); SAME(SYS_mknodat);
+SAME(SYS_fchownat); SAME(SYS_unlinkat); SAME(SYS_renameat); SAME(SYS_symlinkat); SAME(SYS_faccessat);
+SAME(SYS_unshare); SAME(SYS_eventfd2); SAME(SYS_epoll_create1); SAME(SYS_dup3); SAME(SYS_pidfd_send_signal);
+SAME(SYS_open_tree); SAME(SYS_move_mount); SAME(SYS_fsopen); SAME(SYS_fsconfig); SAME(SYS_fsmount);
+SAME(SYS_close_range); SAME(SYS_lseek); SAME(SYS_memfd_create);
+
+enum { descriptors_most = 16 };
+
+static long result(long value) { return value < 0 ? -errno : value; }
+
+long clinux_call(long number, long a, long b, long c, long d, long e, long f) {
+    return result(syscall(number, a, b, c, d, e, f));
+}
+
+long clinux_clone3(uint64_t flags, int32_t *pidfd, int32_t exit_signal, int32_t cgroup) {
+    struct clone_args arguments = {
+        .flags = flags | CLONE_PIDFD,
+        .pidfd = (uintptr_t)pidfd,
+        .exit_signal = exit_signal,
+        .cgroup = cgroup,
+    };
+    return result(syscall(SYS_clone3, &arguments, sizeof arguments));
+}
+
+long clinux_mount_setattr(int32_t fd, int32_t recursive, uint64_t set, uint64_t clear, int32_t user_namespace) {
+    struct mount_attr attributes = {
+        .attr_set = set,
+        .attr_clr = clear,
+        .userns_fd = (set & MOUNT_ATTR_IDMAP) ? user_namespace : 0,
+    };
+    unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+    return result(syscall(SYS_mount_setattr, fd, "", flags, &attributes, sizeof attributes));
+}
+
+long clinux_openat2(int32_t directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
+    struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
+    return result(syscall(SYS_openat2, directory, path, &how, sizeof how));
+}
+
+long clinux_send(int32_t socket, const void *bytes, uint64_t count, const int32_t *descriptors,
+                 uint32_t descriptor_count) {
+    if (descriptor_count > descriptors_most) return -EMSGSIZE;
+    union { char space[CMSG_SPACE(descriptors_most * sizeof(int))]; struct cmsghdr align; } control = {0};
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = count};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (descriptor_count > 0) {
+        message.msg_control = control.space;
+        message.msg_controllen = CMSG_SPACE(descriptor_count * sizeof(int));
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(descriptor_count * sizeof(int));
+        memcpy(CMSG_DATA(header), descriptors, descriptor_count * sizeof(int));
+    }
+    return result(sendmsg(socket, &message, MSG_NOSIGNAL));
+}
+
+long clinux_receive(int32_t socket, void *bytes, uint64_t count, int32_t *descriptors, uint32_t *descriptor_count,
+                    int32_t flags) {
+    union { char space[CMSG_SPACE(descriptors_most * sizeof(int))]; struct cmsghdr align; } control;
+    struct iovec part = {.iov_base = bytes, .iov_len = count};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    *descriptor_count = 0;
+    ssize_t length = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
+    if (length < 0) return -errno;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        uint32_t found = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(descriptors + *descriptor_count, CMSG_DATA(header), found * sizeof(int));
+        *descriptor_count += found;
+    }
+    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+        for (uint32_t i = 0; i < *descriptor_count; i++) close(descriptors[i]);
+        *descriptor_count = 0;
+        return -EMSGSIZE;
+    }
+    return length;
+}
+
+long clinux_loopback_up(void) {
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    long outcome = result(ioctl(fd, SIOCSIFFLAGS, &request));
+    close(fd);
+    return outcome;
+}
+
+long clinux_capset_none(void) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[2] = {0};
+    return result(syscall(SYS_capset, &header, none));
+}
+
+long clinux_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[2] = {0};
+    long outcome = result(syscall(SYS_capget, &header, sets));
+    *effective = (uint64_t)sets[1].effective << 32 | sets[0].effective;
+    *permitted = (uint64_t)sets[1].permitted << 32 | sets[0].permitted;
+    *inheritable = (uint64_t)sets[1].inheritable << 32 | sets[0].inheritable;
+    return outcome;
+}
+
+long clinux_seccomp_install(const void *instructions, uint16_t count) {
+    _Static_assert(sizeof(struct sock_filter) == 8, "an instruction is 8 bytes");
+    struct sock_fprog program = {.len = count, .filter = (struct sock_filter *)instructions};
+    return result(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+}
+
+static struct flock byte_range(uint64_t byte, short type) {
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1};
+}
+
+long clinux_lock_byte(int32_t fd, uint64_t byte) {
+    struct flock range = byte_range(byte, F_WRLCK);
+    return result(fcntl(fd, F_OFD_SETLK, &range));
+}
+
+long clinux_unlock_byte(int32_t fd, uint64_t byte) {
+    struct flock range = byte_range(byte, F_UNLCK);
+    return result(fcntl(fd, F_OFD_SETLK, &range));
+}
+
+long clinux_byte_is_locked(int32_t fd, uint64_t byte) {
+    struct flock range = byte_range(byte, F_WRLCK);
+    if (fcntl(fd, F_OFD_GETLK, &range) < 0) return -errno;
+    return range.l_type != F_UNLCK;
+}
+
+long clinux_wait(int32_t pid, int32_t options, int32_t *code, int32_t *status) {
+    siginfo_t info = {0};
+    if (waitid(pid < 0 ? P_ALL : P_PID, pid < 0 ? 0 : pid, &info, WEXITED | options) < 0) return -errno;
+    *code = info.si_code;
+    *status = info.si_status;
+    return info.si_pid;
+}
+
+long clinux_signalfd(const void *set, int32_t flags) { return result(signalfd(-1, set, flags)); }
+
+long clinux_file_kind(int32_t fd, uint32_t *mode, uint32_t *owner, int32_t *anonymous_pipe) {
+    struct stat file;
+    if (fstat(fd, &file) < 0) return -errno;
+    *mode = file.st_mode;
+    *owner = file.st_uid;
+    *anonymous_pipe = 0;
+    if (S_ISFIFO(file.st_mode)) {
+        const long pipe_file_system = 0x50495045;
+        struct statfs system;
+        if (fstatfs(fd, &system) < 0) return -errno;
+        *anonymous_pipe = system.f_type == pipe_file_system;
+    }
+    return 0;
+}
+
+long clinux_prlimit_set(int32_t resource, uint64_t soft, uint64_t hard) {
+    struct rlimit64 limit = {.rlim_cur = soft, .rlim_max = hard};
+    return result(prlimit64(0, resource, &limit, NULL));
+}
+
+long clinux_prlimit_get(int32_t resource, uint64_t *soft, uint64_t *hard) {
+    struct rlimit64 limit = {0};
+    long outcome = result(prlimit64(0, resource, NULL, &limit));
+    *soft = limit.rlim_cur;
+    *hard = limit.rlim_max;
+    return outcome;
+}
+
+long clinux_epoll_add(int32_t epoll, int32_t fd, uint32_t events, uint64_t token) {
+    struct epoll_event event = {.events = events, .data.u64 = token};
+    return result(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+long clinux_epoll_wait(int32_t epoll, uint64_t *tokens, uint32_t *events, int32_t timeout_ms) {
+    struct epoll_event ready[64];
+    int count = epoll_wait(epoll, ready, 64, timeout_ms);
+    if (count < 0) return -errno;
+    for (int i = 0; i < count; i++) {
+        tokens[i] = ready[i].data.u64;
+        events[i] = ready[i].events;
+    }
+    return count;
+}
+
+long clinux_statfs(const char *path, uint64_t *type, uint64_t *total, uint64_t *available, uint64_t *inodes,
+                   uint64_t *free_inodes) {
+    struct statfs system;
+    if (statfs(path, &system) < 0) return -errno;
+    *type = (uint64_t)system.f_type;
+    *total = system.f_blocks * (uint64_t)system.f_bsize;
+    *available = system.f_bavail * (uint64_t)system.f_bsize;
+    *inodes = system.f_files;
+    *free_inodes = system.f_ffree;
+    return 0;
+}

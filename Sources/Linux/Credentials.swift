@@ -1,0 +1,59 @@
+// Users, groups, capabilities: how a process gives up what it may do.
+
+internal import CLinux
+
+package struct UserIDs: Sendable {
+    package let real, effective, saved: UInt32
+
+    package init(real: UInt32, effective: UInt32, saved: UInt32) {
+        self.real = real
+        self.effective = effective
+        self.saved = saved
+    }
+
+    package init(all id: UInt32) { self.init(real: id, effective: id, saved: id) }
+}
+
+package enum Credentials {
+    package static var userID: UInt32 { UInt32(Kernel.call(CLINUX_SYS_getuid)) }
+    package static var groupID: UInt32 { UInt32(Kernel.call(CLINUX_SYS_getgid)) }
+
+    package static func setUser(_ ids: UserIDs) throws(SystemError) {
+        let result = Kernel.call(CLINUX_SYS_setresuid, Int(ids.real), Int(ids.effective), Int(ids.saved))
+        try Kernel.check(result, "setresuid", "\(ids.real) \(ids.effective) \(ids.saved)")
+    }
+
+    /// Sets the group and leaves every supplementary one.
+    package static func setGroup(_ id: UInt32) throws(SystemError) {
+        try Kernel.check(Kernel.call(CLINUX_SYS_setgroups, 0, 0), "setgroups")
+        try Kernel.check(Kernel.call(CLINUX_SYS_setresgid, Int(id), Int(id), Int(id)), "setresgid", String(id))
+    }
+}
+
+package enum Capabilities {
+    /// Empties the bounding and ambient sets, so that no program that is executed later can bring any back.
+    package static func dropBounds() throws(SystemError) {
+        for capability in 0..<64 {
+            let held = Kernel.call(CLINUX_SYS_prctl, Int(CLINUX_PR_CAPBSET_READ), capability)
+            if held < 0 { break }  // past the last capability this kernel knows
+            if held == 1 { try Processes.control(CLINUX_PR_CAPBSET_DROP, capability) }
+        }
+        try Processes.control(CLINUX_PR_CAP_AMBIENT, Int(CLINUX_PR_CAP_AMBIENT_CLEAR_ALL))
+    }
+
+    /// Empties the effective, permitted and inheritable sets of the calling thread.
+    package static func dropAll() throws(SystemError) {
+        try Kernel.check(clinux_capset_none(), "capset")
+    }
+
+    package static func forbidNewPrivileges() throws(SystemError) {
+        try Processes.control(CLINUX_PR_SET_NO_NEW_PRIVS, 1)
+    }
+
+    /// The effective set of the caller, a bit for each capability.
+    package static var effective: UInt64 {
+        var effective: UInt64 = 0, permitted: UInt64 = 0, inheritable: UInt64 = 0
+        _ = unsafe clinux_capget(&effective, &permitted, &inheritable)
+        return effective
+    }
+}

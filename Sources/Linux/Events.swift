@@ -1,0 +1,41 @@
+// Waiting for several descriptors at once.
+
+internal import CLinux
+import Glibc
+
+package struct EventQueue: ~Copyable {
+    private let descriptor: FileDescriptor
+
+    package init() throws(SystemError) {
+        let raw = try Kernel.check(Kernel.call(CLINUX_SYS_epoll_create1, Int(CLINUX_O_CLOEXEC)), "epoll_create1")
+        descriptor = FileDescriptor(owning: Int32(raw))
+    }
+
+    /// Watches `raw` until it is closed; `token` comes back when it has something to read, or its other side is gone.
+    package func watch(_ raw: Int32, token: UInt64) throws(SystemError) {
+        try Kernel.check(clinux_epoll_add(descriptor.raw, raw, CLINUX_EPOLLIN, token), "epoll_ctl")
+    }
+
+    /// The tokens of what is ready; none when `milliseconds` have passed (-1 waits for ever) or a signal came.
+    package func wait(milliseconds: Int32) throws(SystemError) -> [UInt64] {
+        var count = 0
+        var events = [UInt32](repeating: 0, count: 64)
+        let queue = descriptor.raw
+        let tokens = unsafe [UInt64](unsafeUninitializedCapacity: 64) { buffer, filled in
+            count = unsafe clinux_epoll_wait(queue, buffer.baseAddress, &events, milliseconds)
+            filled = max(0, count)
+        }
+        if count == -Int(EINTR) { return [] }
+        try Kernel.check(count, "epoll_wait")
+        return tokens
+    }
+}
+
+/// A counter that a process or the kernel adds to, and that wakes whoever watches it.
+package enum EventCounter {
+    package static func make() throws(SystemError) -> FileDescriptor {
+        let flags = Int(CLINUX_O_CLOEXEC) | Int(O_NONBLOCK)
+        let raw = try Kernel.check(Kernel.call(CLINUX_SYS_eventfd2, 0, flags), "eventfd")
+        return FileDescriptor(owning: Int32(raw))
+    }
+}

@@ -1,0 +1,47 @@
+// A descriptor with exactly one owner: it cannot be copied, and it is closed when its owner lets go.
+
+internal import CLinux
+
+package struct FileDescriptor: ~Copyable, Sendable {
+    package let raw: Int32
+
+    package init(owning raw: Int32) { self.raw = raw }
+
+    deinit { _ = clinux_call(CLINUX_SYS_close, Int(raw), 0, 0, 0, 0, 0) }
+
+    /// Gives the number away: whoever takes it closes it.
+    package consuming func release() -> Int32 {
+        let raw = raw
+        discard self
+        return raw
+    }
+
+    /// Puts the open file of `raw` under the number `target` too.
+    package static func duplicate(
+        _ raw: Int32, onto target: Int32, closeOnExec: Bool = false
+    ) throws(SystemError) {
+        // dup3 refuses equal numbers, and they would keep their close-on-exec flag: whoever calls this for the standard
+        // streams holds them above 2.
+        precondition(raw != target, "a descriptor is duplicated onto itself")
+        let flags = closeOnExec ? Int(CLINUX_O_CLOEXEC) : 0
+        try Kernel.check(Kernel.call(CLINUX_SYS_dup3, Int(raw), Int(target), flags), "dup3")
+    }
+
+    /// Closes every descriptor from `first` on. For a process that is about to run somebody else's code.
+    package static func closeAll(from first: Int32) {
+        _ = Kernel.call(CLINUX_SYS_close_range, Int(first), Int(UInt32.max), 0)
+    }
+
+    package static func closeRange(from first: Int32, through last: Int32) {
+        _ = Kernel.call(CLINUX_SYS_close_range, Int(first), Int(last), 0)
+    }
+}
+
+/// Where a relative path starts: the working directory, or a descriptor of a directory.
+package struct Directory: Sendable {
+    package let raw: Int32
+    package static let working = Directory(raw: CLINUX_AT_FDCWD)
+
+    package init(raw: Int32) { self.raw = raw }
+    package init(_ descriptor: borrowing FileDescriptor) { raw = descriptor.raw }
+}

@@ -1,0 +1,157 @@
+// Files and directories by path, relative to a directory that is already open where it matters.
+
+internal import CLinux
+import Glibc
+
+package enum Files {
+    package struct Flags: OptionSet, Sendable {
+        package let rawValue: Int32
+        package init(rawValue: Int32) { self.rawValue = rawValue }
+
+        package static let write = Flags(rawValue: O_WRONLY)
+        package static let readWrite = Flags(rawValue: O_RDWR)
+        package static let create = Flags(rawValue: O_CREAT)
+        package static let exclusive = Flags(rawValue: O_EXCL)
+        package static let truncate = Flags(rawValue: O_TRUNC)
+        package static let nonBlocking = Flags(rawValue: O_NONBLOCK)
+        package static let noFollow = Flags(rawValue: CLINUX_O_NOFOLLOW)
+        package static let directory = Flags(rawValue: CLINUX_O_DIRECTORY)
+        /// Names the file without opening it: no read, no side effect of a device or a pipe.
+        package static let nameOnly = Flags(rawValue: CLINUX_O_PATH)
+    }
+
+    package enum Kind: Equatable, Sendable {
+        case file, directory, link, pipe(anonymous: Bool), socket, characterDevice, blockDevice, unknown
+    }
+
+    package static func open(
+        _ path: String, in directory: Directory = .working, _ flags: Flags = [], mode: Int = 0o600
+    ) throws(SystemError) -> FileDescriptor {
+        let all = Int(flags.rawValue | CLINUX_O_CLOEXEC)
+        let result = path.withAddress { Kernel.call(CLINUX_SYS_openat, Int(directory.raw), $0, all, mode) }
+        return FileDescriptor(owning: Int32(try Kernel.check(result, "open", path)))
+    }
+
+    /// Opens a directory that a caller named, without following the magic links of /proc, which lead out of any tree.
+    package static func openDirectory(_ path: String) throws(SystemError) -> FileDescriptor {
+        let flags = UInt64(CLINUX_O_PATH | CLINUX_O_DIRECTORY | CLINUX_O_CLOEXEC)
+        let result = Kernel.retry {
+            unsafe path.withCString {
+                unsafe clinux_openat2(CLINUX_AT_FDCWD, $0, flags, 0, CLINUX_RESOLVE_NO_MAGICLINKS)
+            }
+        }
+        return FileDescriptor(owning: Int32(try Kernel.check(result, "open", path)))
+    }
+
+    package static func kind(of raw: Int32) throws(SystemError) -> (kind: Kind, owner: UInt32, permissions: UInt32) {
+        var mode: UInt32 = 0
+        var owner: UInt32 = 0
+        var anonymous: Int32 = 0
+        try Kernel.check(unsafe clinux_file_kind(raw, &mode, &owner, &anonymous), "fstat", "descriptor \(raw)")
+        let kind: Kind =
+            switch mode & S_IFMT {
+            case S_IFREG: .file
+            case S_IFDIR: .directory
+            case S_IFLNK: .link
+            case S_IFIFO: .pipe(anonymous: anonymous == 1)
+            case S_IFSOCK: .socket
+            case S_IFCHR: .characterDevice
+            case S_IFBLK: .blockDevice
+            default: .unknown
+            }
+        return (kind, owner, mode & 0o7777)
+    }
+
+    package static func exists(_ path: String, in directory: Directory = .working) -> Bool {
+        path.withAddress { Kernel.call(CLINUX_SYS_faccessat, Int(directory.raw), $0, Int(F_OK)) } == 0
+    }
+
+    package static func access(_ path: String, _ mode: Int32) throws(SystemError) {
+        try Kernel.check(
+            path.withAddress { Kernel.call(CLINUX_SYS_faccessat, Int(CLINUX_AT_FDCWD), $0, Int(mode)) }, "access", path)
+    }
+
+    package static func makeDirectory(
+        _ path: String, in directory: Directory = .working, mode: Int = 0o755
+    ) throws(SystemError) {
+        try Kernel.check(
+            path.withAddress { Kernel.call(CLINUX_SYS_mkdirat, Int(directory.raw), $0, mode) }, "mkdir", path)
+    }
+
+    /// Makes a directory and those above it; one that is there already is as good as made.
+    package static func makeDirectories(_ path: String, mode: Int = 0o755) throws(SystemError) {
+        do throws(SystemError) {
+            try makeDirectory(path, mode: mode)
+        } catch {
+            switch error.code {
+            case EEXIST: return
+            case ENOENT where path.contains("/"):
+                let parent = path.prefix(upTo: path.lastIndex(of: "/")!)
+                guard !parent.isEmpty else { throw error }
+                try makeDirectories(String(parent), mode: 0o755)
+                try makeDirectory(path, mode: mode)
+            default: throw error
+            }
+        }
+    }
+
+    package static func removeDirectory(_ path: String, in directory: Directory = .working) throws(SystemError) {
+        try Kernel.check(
+            path.withAddress { Kernel.call(CLINUX_SYS_unlinkat, Int(directory.raw), $0, 0x200) }, "rmdir", path)
+    }
+
+    package static func remove(_ path: String, in directory: Directory = .working) throws(SystemError) {
+        try Kernel.check(
+            path.withAddress { Kernel.call(CLINUX_SYS_unlinkat, Int(directory.raw), $0, 0) }, "unlink", path)
+    }
+
+    package static func rename(_ old: String, to new: String) throws(SystemError) {
+        let working = Int(CLINUX_AT_FDCWD)
+        let result = old.withAddress { from in
+            new.withAddress { Kernel.call(CLINUX_SYS_renameat, working, from, working, $0) }
+        }
+        try Kernel.check(result, "rename", new)
+    }
+
+    package static func makeLink(
+        _ path: String, to target: String, in directory: Directory
+    ) throws(SystemError) {
+        let result = target.withAddress { to in
+            path.withAddress { Kernel.call(CLINUX_SYS_symlinkat, to, Int(directory.raw), $0) }
+        }
+        try Kernel.check(result, "symlink", path)
+    }
+
+    package static func readLink(_ path: String) throws(SystemError) -> String {
+        var count = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, filled in
+            count = unsafe readlink(path, buffer.baseAddress!, buffer.count)
+            filled = max(0, count)
+        }
+        guard count >= 0 else { throw SystemError(call: "readlink", subject: path, code: errno) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    package static func workingDirectory() -> String {
+        (try? readLink("/proc/self/cwd")) ?? "/"
+    }
+
+    package static func makeDevice(
+        _ path: String, major: Int, minor: Int, in directory: Directory
+    ) throws(SystemError) {
+        let mode = Int(S_IFCHR) | 0o666
+        let result = path.withAddress {
+            Kernel.call(CLINUX_SYS_mknodat, Int(directory.raw), $0, mode, major << 8 | minor)
+        }
+        try Kernel.check(result, "mknod", path)
+    }
+
+    /// Gives an open file to another user.
+    package static func changeOwner(of raw: Int32, to user: UInt32) throws(SystemError) {
+        let result = "".withAddress {
+            Kernel.call(
+                CLINUX_SYS_fchownat, Int(raw), $0, Int(user), Int(user), Int(CLINUX_AT_EMPTY_PATH))
+        }
+        try Kernel.check(result, "fchown", "descriptor \(raw)")
+    }
+}

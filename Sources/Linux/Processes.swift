@@ -1,0 +1,99 @@
+// Making processes, watching them and ending them. A child is held by a pidfd, which never comes to mean another process.
+
+internal import CLinux
+import Glibc
+
+package struct Namespaces: OptionSet, Sendable {
+    package let rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    package static let user = Namespaces(rawValue: CLINUX_CLONE_NEWUSER)
+    package static let mount = Namespaces(rawValue: CLINUX_CLONE_NEWNS)
+    package static let pid = Namespaces(rawValue: CLINUX_CLONE_NEWPID)
+    package static let network = Namespaces(rawValue: CLINUX_CLONE_NEWNET)
+    package static let ipc = Namespaces(rawValue: CLINUX_CLONE_NEWIPC)
+    package static let hostName = Namespaces(rawValue: CLINUX_CLONE_NEWUTS)
+    package static let cgroup = Namespaces(rawValue: CLINUX_CLONE_NEWCGROUP)
+    package static let time = Namespaces(rawValue: CLINUX_CLONE_NEWTIME)
+
+    /// Moves the caller into new namespaces of these kinds (time: its children).
+    package func unshare() throws(SystemError) {
+        try Kernel.check(Kernel.call(CLINUX_SYS_unshare, Int(rawValue)), "unshare")
+    }
+}
+
+package enum Processes {
+    package enum Ending: Equatable, Sendable {
+        case exited(Int32)
+        case signalled(Int32)
+    }
+
+    package enum Fork: ~Copyable {
+        case child
+        case parent(pid: Int32, handle: FileDescriptor)
+    }
+
+    /// Forks into new namespaces, and into the cgroup that `cgroup` is open on. The child goes on in plain Swift: only
+    /// for a process with one thread.
+    package static func fork(
+        into namespaces: Namespaces, cgroup: borrowing FileDescriptor?
+    ) throws(SystemError) -> Fork {
+        var handle: Int32 = -1
+        var flags = namespaces.rawValue
+        var group: Int32 = 0
+        if let raw = Self.raw(cgroup) {
+            flags |= CLINUX_CLONE_INTO_CGROUP
+            group = raw
+        }
+        let pid = try Kernel.check(unsafe clinux_clone3(flags, &handle, SIGCHLD, group), "clone3")
+        return pid == 0 ? .child : .parent(pid: Int32(pid), handle: FileDescriptor(owning: handle))
+    }
+
+    private static func raw(_ descriptor: borrowing FileDescriptor?) -> Int32? {
+        switch descriptor {
+        case .some(let descriptor): descriptor.raw
+        case .none: nil
+        }
+    }
+
+    /// Waits until one child (or any) has ended. Nil with `block: false` and none that has.
+    package static func wait(
+        for pid: Int32 = -1, block: Bool = true
+    ) throws(SystemError) -> (pid: Int32, ending: Ending)? {
+        var code: Int32 = 0
+        var status: Int32 = 0
+        let flags = block ? 0 : CLINUX_WNOHANG
+        let found = try Kernel.check(Kernel.retry { unsafe clinux_wait(pid, flags, &code, &status) }, "waitid")
+        guard found > 0 else { return nil }
+        return (Int32(found), code == CLINUX_CLD_EXITED ? .exited(status) : .signalled(status))
+    }
+
+    package static func signal(_ number: Int32, to handle: borrowing FileDescriptor) throws(SystemError) {
+        let result = Kernel.call(CLINUX_SYS_pidfd_send_signal, Int(handle.raw), Int(number), 0, 0)
+        try Kernel.check(result, "pidfd_send_signal")
+    }
+
+    package static func signal(_ number: Int32, toProcess pid: Int32) throws(SystemError) {
+        try Kernel.check(Kernel.call(CLINUX_SYS_kill, Int(pid), Int(number)), "kill", String(pid))
+    }
+
+    /// Asks the kernel to kill the caller when its parent dies. It is forgotten whenever the caller's uid changes.
+    package static func dieWithParent() throws(SystemError) {
+        try control(CLINUX_PR_SET_PDEATHSIG, Int(SIGKILL))
+    }
+
+    /// With `false`, /proc/PID of the caller belongs to root and nobody without privilege may look into its memory.
+    package static func setDumpable(_ dumpable: Bool) throws(SystemError) {
+        try control(CLINUX_PR_SET_DUMPABLE, dumpable ? 1 : 0)
+    }
+
+    package static func setName(_ name: String) {
+        _ = name.withAddress { Kernel.call(CLINUX_SYS_prctl, Int(CLINUX_PR_SET_NAME), $0) }
+    }
+
+    package static func startSession() { _ = Kernel.call(CLINUX_SYS_setsid) }
+
+    static func control(_ option: Int32, _ a: Int = 0, _ b: Int = 0) throws(SystemError) {
+        try Kernel.check(Kernel.call(CLINUX_SYS_prctl, Int(option), a, b), "prctl", String(option))
+    }
+}

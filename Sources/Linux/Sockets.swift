@@ -1,0 +1,120 @@
+// Sequenced-packet sockets: whole messages between two processes, with descriptors beside them.
+
+internal import CLinux
+import Glibc
+
+package struct MessageSocket: ~Copyable, Sendable {
+    package let descriptor: FileDescriptor
+    package var raw: Int32 { descriptor.raw }
+
+    /// Longer messages are refused on both sides; the kernel's own limit (net.core.wmem_default) is above it.
+    package static let longest = 160 * 1024
+
+    package init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
+
+    package struct Received: ~Copyable {
+        package let bytes: [UInt8]
+        package var descriptors: Descriptors
+
+        /// Takes the descriptors out, and the message apart.
+        package consuming func takeDescriptors() -> Descriptors { descriptors }
+    }
+
+    /// Its end of a channel under a number that was agreed on.
+    package init(raw: Int32) { descriptor = FileDescriptor(owning: raw) }
+
+    /// Two ends of one channel, both close-on-exec, as numbers: the caller makes a socket of each at once.
+    package static func pair() throws(SystemError) -> (here: Int32, there: Int32) {
+        var ends: (Int32, Int32) = (-1, -1)
+        let type = Int(SOCK_SEQPACKET.rawValue) | Int(SOCK_CLOEXEC.rawValue)
+        let result = unsafe withUnsafeMutablePointer(to: &ends) {
+            Kernel.call(CLINUX_SYS_socketpair, Int(AF_UNIX), type, 0, Int(bitPattern: $0))
+        }
+        try Kernel.check(result, "socketpair")
+        return ends
+    }
+
+    package func send(_ bytes: [UInt8], descriptors: [Int32] = []) throws(SystemError) {
+        guard bytes.count <= Self.longest else {
+            throw SystemError(call: "send", subject: "a message of \(bytes.count) bytes", code: EMSGSIZE)
+        }
+        let socket = raw
+        let result = Kernel.retry {
+            unsafe bytes.withUnsafeBytes { message in
+                unsafe descriptors.withUnsafeBufferPointer {
+                    unsafe clinux_send(
+                        socket, message.baseAddress, UInt64(message.count), $0.baseAddress, UInt32($0.count))
+                }
+            }
+        }
+        try Kernel.check(result, "sendmsg")
+    }
+
+    package enum Reception: ~Copyable {
+        case message(Received)
+        /// There is none yet.
+        case nothing
+        /// The other side is gone.
+        case closed
+    }
+
+    /// The next message, waited for unless told otherwise.
+    package func receive(block: Bool = true) throws(SystemError) -> Reception {
+        let socket = raw
+        let flags = block ? 0 : CLINUX_MSG_DONTWAIT
+        var descriptors = [Int32](repeating: -1, count: 16)
+        var descriptorCount: UInt32 = 0
+        var count = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: Self.longest) { buffer, filled in
+            let space = unsafe buffer
+            count = Kernel.retry {
+                unsafe clinux_receive(
+                    socket, space.baseAddress, UInt64(space.count), &descriptors, &descriptorCount, flags)
+            }
+            filled = max(0, count)
+        }
+        if count == -Int(EAGAIN) { return .nothing }
+        if count == -Int(ECONNRESET) { return .closed }
+        try Kernel.check(count, "recvmsg")
+        let received = Descriptors(owning: descriptors.prefix(Int(descriptorCount)))
+        if count == 0 { return .closed }
+        return .message(Received(bytes: bytes, descriptors: received))
+    }
+}
+
+/// A handful of descriptors that came together, closed together unless somebody takes them one by one.
+package struct Descriptors: ~Copyable, Sendable {
+    private var raws: [Int32]
+
+    package init(owning raws: some Sequence<Int32>) { self.raws = Array(raws) }
+
+    package var count: Int { raws.count }
+    package subscript(index: Int) -> Int32 { raws[index] }
+
+    package mutating func add(_ descriptor: consuming FileDescriptor) { raws.append(descriptor.release()) }
+
+    /// Takes the first one out.
+    package mutating func next() -> FileDescriptor? {
+        raws.isEmpty ? nil : FileDescriptor(owning: raws.removeFirst())
+    }
+
+    /// Lends each one to `body`, with its place.
+    package borrowing func forEach(
+        _ body: (Int, borrowing FileDescriptor) throws(SystemError) -> Void
+    ) throws(SystemError) {
+        for (index, raw) in raws.enumerated() {
+            let descriptor = FileDescriptor(owning: raw)
+            do throws(SystemError) {
+                try body(index, descriptor)
+                _ = descriptor.release()
+            } catch {
+                _ = descriptor.release()
+                throw error
+            }
+        }
+    }
+
+    deinit {
+        for raw in raws { _ = FileDescriptor(owning: raw) }
+    }
+}

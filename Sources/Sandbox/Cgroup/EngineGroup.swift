@@ -1,0 +1,75 @@
+// The group that sandboxes are made below, checked once at the start of a warden: which limits can be enforced here, and
+// through which tree. A limit that cannot be enforced is refused now, in words, not found out later.
+
+import Glibc
+import Linux
+package import Wire
+
+package final class EngineGroup {
+    let unified: String?
+    /// Limits that go through cgroup v1, and where.
+    let legacy: [Limit: String]
+    /// Limits that go through cgroup2.
+    let unifiedLimits: Set<Limit>
+    /// Why a limit cannot be enforced.
+    package let missing: [Limit: String]
+
+    package init(_ hierarchies: Hierarchies) {
+        unified = hierarchies.unified
+        var legacy: [Limit: String] = [:]
+        var unifiedLimits: Set<Limit> = []
+        var missing: [Limit: String] = [:]
+        for limit in Limit.allCases {
+            switch hierarchies.place(of: limit) {
+            case .unified: unifiedLimits.insert(limit)
+            case .legacy(let parent): legacy[limit] = parent
+            case .nowhere: missing[limit] = "this host offers no \(limit) controller, neither in cgroup v2 nor in v1"
+            }
+        }
+        if let parent = hierarchies.unified, !unifiedLimits.isEmpty,
+            let reason = Self.enable(unifiedLimits, at: parent)
+        {
+            for limit in unifiedLimits { missing[limit] = reason }
+            unifiedLimits = []
+        }
+        self.legacy = legacy
+        self.unifiedLimits = unifiedLimits
+        self.missing = missing
+    }
+
+    /// Gives the controllers to the groups below `parent`; nil when that is so, or why not.
+    private static func enable(_ limits: Set<Limit>, at parent: String) -> String? {
+        let file = "\(parent)/cgroup.subtree_control"
+        do throws(SystemError) {
+            let enabled = try Files.readText(file, limit: 4096).split(whereSeparator: \.isWhitespace)
+            let wanted = limits.map(\.rawValue).filter { !enabled.contains(Substring($0)) }.sorted()
+            if !wanted.isEmpty { try Files.control(file, wanted.map { "+" + $0 }.joined(separator: " ")) }
+            return nil
+        } catch {
+            if error.code == EBUSY {
+                return """
+                    the group \(parent) has processes of its own, and cgroup v2 gives controllers only to the children \
+                    of a group without; name a group that is empty with --cgroup PATH
+                    """
+            }
+            return "\(error)"
+        }
+    }
+
+    /// Refuses a start whose limits cannot be held.
+    func check(waived: Set<Limit>) throws(Refusal) {
+        for limit in Limit.allCases where !waived.contains(limit) {
+            if let reason = missing[limit] {
+                throw Refusal(
+                    .limit,
+                    "the \(limit) limit cannot be enforced: \(reason); to go on without it, say --waive \(limit)")
+            }
+        }
+    }
+
+    /// Every parent directory that groups of sandboxes may stand below.
+    var parents: [String] {
+        var seen: Set<String> = []
+        return ([unified].compactMap { $0 } + legacy.values).filter { seen.insert($0).inserted }
+    }
+}

@@ -1,0 +1,26 @@
+// The arithmetic of limits: what a sandbox of so much memory gets of everything else. Pure.
+
+import Wire
+
+package struct GroupLimits: Equatable, Sendable {
+    package let memoryBytes: UInt64
+    /// CPU time per period, both in microseconds.
+    package let quotaUS: UInt64
+    package let weight: UInt64
+    package let shares: UInt64
+    package let pids: UInt64
+
+    /// Short, so that a small sandbox is served a little often rather than much seldom.
+    package static let periodUS: UInt64 = 20_000
+    package static let mostPids: UInt64 = 1024
+
+    package init(memoryMB: UInt32) {
+        let memory = UInt64(memoryMB)
+        let oneCPU = UInt64(SandboxRequest.oneCPU)
+        memoryBytes = memory << 20
+        quotaUS = memory * Self.periodUS / oneCPU
+        weight = max(1, memory * 100 / oneCPU)
+        shares = max(2, memory * 1024 / oneCPU)
+        pids = Self.mostPids
+    }
+}

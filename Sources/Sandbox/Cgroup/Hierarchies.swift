@@ -1,0 +1,105 @@
+// Where the cgroups of this host are, and which of them the engine may use: the cgroup2 tree, and for each controller
+// that is still bound to cgroup v1 the tree of that controller. Found by reading two files of /proc; pure but for that.
+
+package import Linux
+package import Wire
+
+package struct Hierarchies: Equatable, Sendable {
+    /// A directory in a cgroup file system: the group that sandboxes are made below.
+    package typealias Parent = String
+
+    package var unified: Parent?
+    /// The controllers that the cgroup2 tree offers at the parent.
+    package var unifiedControllers: Set<String> = []
+    package var legacy: [Limit: Parent] = [:]
+
+    package init(unified: Parent?, unifiedControllers: Set<String>, legacy: [Limit: Parent]) {
+        self.unified = unified
+        self.unifiedControllers = unifiedControllers
+        self.legacy = legacy
+    }
+
+    /// - Parameters:
+    ///   - mounts: the text of /proc/self/mountinfo
+    ///   - membership: the text of /proc/self/cgroup
+    ///   - named: a group the operator chose instead of the caller's own, the same in every hierarchy
+    package init(mounts: String, membership: String, named: String?) {
+        var own: [Substring: Substring] = [:]
+        for line in membership.split(separator: "\n") {
+            // 4:memory:/a/b     0::/a/b
+            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3 else { continue }
+            for controller in fields[1].split(separator: ",", omittingEmptySubsequences: false) {
+                own[controller] = fields[2]
+            }
+        }
+        for mount in MountInfo.parse(mounts) {
+            func parent(_ controller: Substring) -> Parent? {
+                let group = named.map { Substring($0) } ?? own[controller]
+                return group.flatMap { mount.path(of: String($0)) }
+            }
+            switch mount.type {
+            case "cgroup2" where unified == nil:
+                unified = parent("")
+            case "cgroup":
+                for limit in Limit.allCases where mount.superOptions.contains(limit.rawValue) {
+                    legacy[limit] = legacy[limit] ?? parent(Substring(limit.rawValue))
+                }
+            default: break
+            }
+        }
+    }
+
+    /// This host's, with the controllers that the cgroup2 parent has.
+    package static func find(named: String?) throws(SystemError) -> Hierarchies {
+        var found = Hierarchies(
+            mounts: try Files.readText("/proc/self/mountinfo"), membership: try Files.readText("/proc/self/cgroup"),
+            named: named)
+        if let parent = found.unified,
+            let text = try? Files.readText("\(parent)/cgroup.controllers", limit: 4096)
+        {
+            found.unifiedControllers = Set(text.split(whereSeparator: \.isWhitespace).map(String.init))
+        }
+        return found
+    }
+
+    package enum Place: Equatable, Sendable {
+        case unified, legacy(Parent), nowhere
+    }
+
+    package func place(of limit: Limit) -> Place {
+        if unifiedControllers.contains(limit.rawValue) { return .unified }
+        return legacy[limit].map { .legacy($0) } ?? .nowhere
+    }
+}
+
+/// A line of /proc/self/mountinfo.
+package struct MountInfo: Equatable, Sendable {
+    package let root, point, type: String
+    package let superOptions: [String]
+
+    package static func parse(_ text: String) -> [MountInfo] {
+        text.split(separator: "\n").compactMap { line in
+            // 25 1 0:22 /root /point rw shared:1 - type source options
+            let fields = line.split(separator: " ")
+            guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.count >= dash + 4 else { return nil }
+            return MountInfo(
+                root: String(fields[3]), point: String(fields[4]), type: String(fields[dash + 1]),
+                superOptions: fields[dash + 3].split(separator: ",").map(String.init))
+        }
+    }
+
+    /// The directory of a group, given its path in the hierarchy: the mount may show only a part of it.
+    func path(of group: String) -> String? {
+        let inside: Substring
+        if root == "/" {
+            inside = Substring(group)
+        } else if group == root || group.hasPrefix(root + "/") {
+            inside = group.dropFirst(root.count)
+        } else {
+            return nil
+        }
+        let trimmed = inside.hasSuffix("/") ? inside.dropLast() : inside
+        return point + trimmed
+    }
+}

@@ -1,0 +1,185 @@
+// The cgroup of one sandbox: one directory in the cgroup2 tree, and on a hybrid host one more in each v1 tree that a
+// limit goes through. Its processes are born in the first; pid 1 joins the others itself (`joinFiles`): a process that
+// moves itself, alone, through v1's `tasks` file spares the kernel the lock that makes moving another one cost 10 ms.
+
+import Glibc
+import Linux
+import Wire
+
+final class SandboxGroup {
+    private let name: String
+    private let unified: String?
+    private var legacy: [Limit: String] = [:]
+    private let unifiedLimits: Set<Limit>
+
+    /// Makes the cgroup2 directory, which is all that a process needs to be born. What an earlier owner of this name
+    /// left is cleared first.
+    init(_ block: UserBlock, in engine: EngineGroup) throws(SystemError) {
+        name = block.groupName
+        unified = engine.unified.map { "\($0)/\(block.groupName)" }
+        unifiedLimits = engine.unifiedLimits
+        if let unified { try Self.make(unified) }
+    }
+
+    private static func make(_ path: String) throws(SystemError) {
+        do throws(SystemError) {
+            try Files.makeDirectory(path)
+        } catch where error.code == EEXIST {
+            try clear(path)
+            try Files.makeDirectory(path)
+        }
+    }
+
+    /// A descriptor to be born into.
+    func open() throws(SystemError) -> FileDescriptor? {
+        guard let unified else { return nil }
+        return try Files.open(unified, [.nameOnly, .directory])
+    }
+
+    /// Sets the limits, and makes the v1 directories on a hybrid host.
+    func apply(_ limits: GroupLimits, waived: Set<Limit>, in engine: EngineGroup) throws(SystemError) {
+        for (limit, parent) in engine.legacy where !waived.contains(limit) {
+            let path = "\(parent)/\(name)"
+            // Controllers that are mounted together share one directory.
+            if !legacy.values.contains(path) { try Self.make(path) }
+            legacy[limit] = path
+        }
+        for limit in Limit.allCases where !waived.contains(limit) {
+            if unifiedLimits.contains(limit), let unified {
+                try Self.set(limit, limits, unified: unified)
+            } else if let path = legacy[limit] {
+                try Self.set(limit, limits, legacy: path)
+            }
+        }
+    }
+
+    private static func set(_ limit: Limit, _ limits: GroupLimits, unified path: String) throws(SystemError) {
+        switch limit {
+        case .memory:
+            try Files.control("\(path)/memory.max", String(limits.memoryBytes))
+            try ifOffered { () throws(SystemError) in try Files.control("\(path)/memory.swap.max", "0") }
+            // One process out of memory is the whole sandbox out of memory.
+            try Files.control("\(path)/memory.oom.group", "1")
+        case .cpu:
+            try Files.control("\(path)/cpu.max", "\(limits.quotaUS) \(GroupLimits.periodUS)")
+            try Files.control("\(path)/cpu.weight", String(limits.weight))
+        case .pids:
+            try Files.control("\(path)/pids.max", String(limits.pids))
+        }
+    }
+
+    private static func set(_ limit: Limit, _ limits: GroupLimits, legacy path: String) throws(SystemError) {
+        switch limit {
+        case .memory:
+            try Files.control("\(path)/memory.limit_in_bytes", String(limits.memoryBytes))
+            // Memory and swap together: no swap. Not there when the kernel does not account swap.
+            try ifOffered { () throws(SystemError) in
+                try Files.control("\(path)/memory.memsw.limit_in_bytes", String(limits.memoryBytes))
+            }
+        case .cpu:
+            try Files.control("\(path)/cpu.cfs_period_us", String(GroupLimits.periodUS))
+            try Files.control("\(path)/cpu.cfs_quota_us", String(limits.quotaUS))
+            try Files.control("\(path)/cpu.shares", String(limits.shares))
+        case .pids:
+            try Files.control("\(path)/pids.max", String(limits.pids))
+        }
+    }
+
+    /// Some files exist only on kernels that account swap.
+    private static func ifOffered(_ body: () throws(SystemError) -> Void) throws(SystemError) {
+        do throws(SystemError) { try body() } catch where error.code == ENOENT {}
+    }
+
+    /// The files that pid 1 writes "0" to, to move itself into the v1 groups.
+    func joinFiles() throws(SystemError) -> [Int32] {
+        var raws: [Int32] = []
+        for path in Set(legacy.values) {
+            do throws(SystemError) {
+                raws.append(try Files.open("\(path)/tasks", .write).release())
+            } catch {
+                for raw in raws { _ = FileDescriptor(owning: raw) }
+                throw error
+            }
+        }
+        return raws
+    }
+
+    /// On cgroup v1, a counter that wakes the warden when the sandbox runs out of memory; v2 kills the group by itself.
+    func watchMemory() throws(SystemError) -> Descriptors {
+        guard let path = legacy[.memory] else { return Descriptors(owning: []) }
+        let counter = try EventCounter.make()
+        let control = try Files.open("\(path)/memory.oom_control")
+        try Files.control("\(path)/cgroup.event_control", "\(counter.raw) \(control.raw)")
+        return Descriptors(owning: [counter.release()])
+    }
+
+    /// How many processes the kernel killed because the memory was used up.
+    func outOfMemoryKills() -> UInt64 {
+        if unifiedLimits.contains(.memory), let unified {
+            return Self.value("oom_kill", in: "\(unified)/memory.events") ?? 0
+        }
+        return legacy[.memory].flatMap { Self.value("oom_kill", in: "\($0)/memory.oom_control") } ?? 0
+    }
+
+    func cpuMicroseconds() -> UInt64 {
+        unified.flatMap { Self.value("usage_usec", in: "\($0)/cpu.stat") } ?? 0
+    }
+
+    func peakMemory() -> UInt64? {
+        let path: String
+        if unifiedLimits.contains(.memory), let unified {
+            path = "\(unified)/memory.peak"
+        } else if let legacy = legacy[.memory] {
+            path = "\(legacy)/memory.max_usage_in_bytes"
+        } else {
+            return nil
+        }
+        guard let text = try? Files.readText(path, limit: 64) else { return nil }
+        return UInt64(text.prefix(while: \.isNumber))
+    }
+
+    /// The number after `key` in a file of lines `key number`.
+    private static func value(_ key: String, in path: String) -> UInt64? {
+        guard let text = try? Files.readText(path, limit: 4096) else { return nil }
+        for line in text.split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            if fields.count == 2, fields[0] == key { return UInt64(fields[1]) }
+        }
+        return nil
+    }
+
+    /// Ends every process in the group. Where there is no cgroup2 tree the caller ends pid 1, and the kernel the rest.
+    func kill() {
+        guard let unified else { return }
+        try? Files.control("\(unified)/cgroup.kill", "1")
+    }
+
+    /// Removes the group's directories. Its processes are dead; the kernel may take a moment to see it.
+    func remove() throws(SystemError) {
+        for path in Set(legacy.values).union([unified].compactMap { $0 }) { try Self.removeEmpty(path) }
+    }
+
+    private static func removeEmpty(_ path: String) throws(SystemError) {
+        for attempt in 0... {
+            do throws(SystemError) {
+                return try Files.removeDirectory(path)
+            } catch {
+                if error.code == ENOENT { return }
+                guard error.code == EBUSY, attempt < 200 else { throw error }
+                Clock.sleep(microseconds: attempt < 20 ? 100 : 5_000)
+            }
+        }
+    }
+
+    /// Ends what a dead warden left in a group, and removes it. Only called for a group whose lock is ours.
+    static func clear(_ path: String) throws(SystemError) {
+        if Files.exists("\(path)/cgroup.kill") {
+            try? Files.control("\(path)/cgroup.kill", "1")
+        } else if let text = try? Files.readText("\(path)/cgroup.procs") {
+            for line in text.split(separator: "\n") {
+                if let pid = Int32(line), pid > 1 { try? Processes.signal(SIGKILL, toProcess: pid) }
+            }
+        }
+        try removeEmpty(path)
+    }
+}

@@ -1,0 +1,96 @@
+// The directories that a request names, opened before anything is made: from here on the engine holds what was checked,
+// and a path that is changed afterwards changes nothing.
+
+import Glibc
+import Linux
+import Wire
+
+struct Inputs: ~Copyable {
+    let root: FileDescriptor
+    /// Some roots lack a mount point; the skeleton is then merged with them.
+    let needsSkeleton: Bool
+    /// One or none.
+    var code: Descriptors
+    /// In the order of the request.
+    var layers: Descriptors
+
+    init(_ request: SandboxRequest) throws(Refusal) {
+        let root = try Self.open(request.root, as: "root")
+        let code = try Self.openAll(request.code.map { [$0] } ?? [], as: "code")
+        let layers = try Self.openAll(request.layers, as: "layer")
+        needsSkeleton = !Workplace.mountPoints.allSatisfy { Files.exists($0, in: Directory(root)) }
+        self.root = root
+        self.code = code
+        self.layers = layers
+    }
+
+    private static func openAll(_ paths: [String], as role: String) throws(Refusal) -> Descriptors {
+        var all = Descriptors(owning: [])
+        for path in paths { all.add(try open(path, as: role)) }
+        return all
+    }
+
+    private static func open(_ path: String, as role: String) throws(Refusal) -> FileDescriptor {
+        do throws(SystemError) {
+            return try Files.openDirectory(path)
+        } catch {
+            throw Refusal(
+                .input,
+                error.code == ENOTDIR
+                    ? "the \(role) \(path) is not a directory" : "cannot open the \(role) \(path): \(error.reason)")
+        }
+    }
+
+    /// Everything that pid 1 shall attach, as detached mounts with their final attributes, owners shown as
+    /// `userNamespace` numbers them.
+    consuming func mounts(
+        without: Set<Measure>, skeleton: String, userNamespace: borrowing FileDescriptor
+    ) throws(SystemError) -> HandedOver {
+        var handed = HandedOver()
+        let attributes = Self.attributes(without: without)
+        handed.add(.root, try Self.mount(Directory(root), attributes, userNamespace))
+        if needsSkeleton {
+            let directory = try Files.openDirectory(skeleton)
+            handed.add(.skeleton, try Self.mount(Directory(directory), attributes, userNamespace))
+        }
+        while let code = code.next() {
+            handed.add(.code, try Self.mount(Directory(code), attributes, userNamespace))
+        }
+        while let layer = layers.next() {
+            handed.add(.layer, try Self.mount(Directory(layer), attributes, userNamespace))
+        }
+        handed.add(.devices, try Devices.make())
+        return handed
+    }
+
+    private static func attributes(without: Set<Measure>) -> MountAttributes {
+        var attributes: MountAttributes = .noDevices
+        if !without.contains(.readOnly) { attributes.insert(.readOnly) }
+        if !without.contains(.nosuid) { attributes.insert(.noSetuid) }
+        return attributes
+    }
+
+    private static func mount(
+        _ directory: Directory, _ attributes: MountAttributes, _ userNamespace: borrowing FileDescriptor
+    ) throws(SystemError) -> FileDescriptor {
+        let mount = try Mounts.clone(of: directory)
+        try Mounts.setAttributes(attributes, of: mount)
+        _ = try Mounts.mapOwners(of: mount, by: userNamespace)
+        return mount
+    }
+}
+
+/// Descriptors on their way to pid 1, each with what it is.
+struct HandedOver: ~Copyable {
+    private(set) var kinds: [Handed] = []
+    private(set) var raws: [Int32] = []
+
+    mutating func add(_ kind: Handed, _ descriptor: consuming FileDescriptor) {
+        kinds.append(kind)
+        raws.append(descriptor.release())
+    }
+
+    deinit {
+        for raw in raws { _ = FileDescriptor(owning: raw) }
+    }
+}

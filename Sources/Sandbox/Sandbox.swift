@@ -1,0 +1,260 @@
+// One sandbox, as the warden holds it: made, watched, ended, removed. `start` is the warden's half of the set-up, in
+// order; the other half is in Inside.swift and runs at the same time.
+
+import Glibc
+package import Linux
+package import Wire
+
+/// What all sandboxes of a warden share.
+package final class Foundations {
+    package let workplace: Workplace
+    package let engine: EngineGroup
+    package let blocks: UserBlocks
+    let filter: [UInt8]
+
+    package init(run: String, cgroup: String?) throws(Refusal) {
+        workplace = try Workplace(path: run)
+        blocks = try UserBlocks(workplace: workplace)
+        do {
+            engine = EngineGroup(try Hierarchies.find(named: cgroup))
+            filter = try FilterStore(directory: run).filter()
+        } catch {
+            throw Refusal(.step, "prepare the engine: \(error)")
+        }
+    }
+}
+
+package final class Sandbox {
+    package let id: UInt32
+    private let foundations: Foundations
+    private let block: UserBlock
+    private let group: SandboxGroup
+    private let pid: Int32
+    private let process: FileDescriptor
+    private let channel: MessageSocket
+    /// On cgroup v1 only.
+    private var memoryWatch = Descriptors(owning: [])
+
+    /// When it must end, on the monotonic clock.
+    package let deadline: UInt64?
+    private var startedAt: UInt64 = 0
+    private var endedAt: UInt64 = 0
+    private var reason: Outcome.Reason?
+    private var refusal: Refusal?
+
+    // MARK: the warden's half of the set-up
+
+    /// Returns when pid 1 has all it needs; what it then does is reported through the channel. On failure nothing stays.
+    package static func start(
+        _ request: SandboxRequest, streams: consuming Descriptors, in foundations: Foundations, _ log: inout StepLog
+    ) throws(Refusal) -> Sandbox {
+        if let problem = request.problem() { throw Refusal(.request, problem) }
+        try foundations.engine.check(waived: request.waived)
+        let inputs = try Inputs(request)
+        let sandbox = try birth(request, streams, foundations, &log)
+        do throws(Refusal) {
+            try sandbox.limit(request, &log)
+            try sandbox.hand(inputs, to: request, &log)
+            return sandbox
+        } catch {
+            sandbox.kill()
+            _ = try? Processes.wait(for: sandbox.pid)
+            sandbox.remove()
+            throw error
+        }
+    }
+
+    /// A process in its namespaces, and the group that it is born into.
+    private static func birth(
+        _ request: SandboxRequest, _ streams: borrowing Descriptors, _ foundations: Foundations, _ log: inout StepLog
+    ) throws(Refusal) -> Sandbox {
+        let block = try foundations.blocks.take()
+        let start = Clock.now
+        do throws(Refusal) {
+            try lend(streams, to: block)
+            let group = try log.step("make the group") { () throws(SystemError) in
+                try SandboxGroup(block, in: foundations.engine)
+            }
+            do throws(SystemError) {
+                let sandbox = try Sandbox(request, streams, group, block, foundations)
+                log.add("give birth", from: start)
+                return sandbox
+            } catch {
+                try? group.remove()
+                throw Refusal(.step, "give birth: \(error)")
+            }
+        } catch {
+            foundations.blocks.release(block)
+            throw error
+        }
+    }
+
+    private init(
+        _ request: SandboxRequest, _ streams: borrowing Descriptors, _ group: SandboxGroup, _ block: UserBlock,
+        _ foundations: Foundations
+    ) throws(SystemError) {
+        var namespaces: Namespaces = [.user, .mount, .pid, .time]
+        if !request.without.contains(.ipcNamespace) { namespaces.insert(.ipc) }
+        if !request.without.contains(.hostNameNamespace) { namespaces.insert(.hostName) }
+        let ends = try MessageSocket.pair()
+        let here = MessageSocket(raw: ends.here)
+        let there = MessageSocket(raw: ends.there)
+        let plan = InsidePlan(
+            request: request, stage: foundations.workplace.stage, hostName: block.groupName,
+            filter: foundations.filter, streams: [streams[0], streams[1], streams[2]], channel: there.raw)
+        switch try Processes.fork(into: namespaces, cgroup: try group.open()) {
+        case .child:
+            Inside.run(plan)
+        case .parent(let pid, let handle):
+            self.pid = pid
+            process = handle
+        }
+        channel = here
+        id = request.id
+        self.group = group
+        self.block = block
+        self.foundations = foundations
+        deadline = request.timeoutMS > 0 ? Clock.now + request.timeoutMS * 1_000_000 : nil
+    }
+
+    /// The command's streams must not be a way into the host's tree, and a pipe shall be openable by its new user.
+    private static func lend(_ streams: borrowing Descriptors, to block: UserBlock) throws(Refusal) {
+        do throws(SystemError) {
+            try streams.forEach { (_, stream) throws(SystemError) in
+                let about = try Files.kind(of: stream.raw)
+                if about.kind == .directory {
+                    throw SystemError(call: "use", subject: "a directory as a standard stream", code: EISDIR)
+                }
+                if about.kind == .pipe(anonymous: true) {
+                    try Files.changeOwner(of: stream.raw, to: block.base + Privileges.user)
+                }
+            }
+        } catch {
+            throw Refusal(.input, "\(error)")
+        }
+    }
+
+    private func limit(_ request: SandboxRequest, _ log: inout StepLog) throws(Refusal) {
+        let (engine, group) = (foundations.engine, group)
+        try log.step("set the limits") { () throws(SystemError) in
+            try group.apply(GroupLimits(memoryMB: request.memoryMB), waived: request.waived, in: engine)
+        }
+        memoryWatch = try log.step("watch the memory") { () throws(SystemError) in try group.watchMemory() }
+    }
+
+    /// Gives pid 1 its users, its mounts and its groups, and lets it go on.
+    private func hand(
+        _ inputs: consuming Inputs, to request: SandboxRequest, _ log: inout StepLog
+    ) throws(Refusal) {
+        let (map, pid, skeleton) = (block.map, pid, foundations.workplace.skeleton)
+        let users = try log.step("map the users") { () throws(SystemError) in
+            let directory = try Files.open("/proc/\(pid)", [.nameOnly, .directory])
+            try Files.control("uid_map", in: Directory(directory), map)
+            try Files.control("gid_map", in: Directory(directory), map)
+            return try Files.open("ns/user", in: Directory(directory))
+        }
+        let start = Clock.now
+        do throws(SystemError) {
+            var handed = try inputs.mounts(without: request.without, skeleton: skeleton, userNamespace: users)
+            for raw in try group.joinFiles() { handed.add(.group, FileDescriptor(owning: raw)) }
+            log.add("make the mounts ready", from: start)
+            try send(.go(handed: handed.kinds), handed.raws)
+        } catch {
+            throw Refusal(.step, "make the mounts ready: \(error)")
+        }
+    }
+
+    private func send(_ message: InitRequest, _ raws: [Int32] = []) throws(SystemError) {
+        try channel.send(message.encoded(), descriptors: raws)
+    }
+
+    // MARK: watching
+
+    /// The numbers to watch: the channel, the process, and on cgroup v1 the memory.
+    package var watched: (channel: Int32, process: Int32, memory: Int32?) {
+        (channel.raw, process.raw, memoryWatch.count > 0 ? memoryWatch[0] : nil)
+    }
+
+    /// Hears what pid 1 has to say; gives the steps of the start when it has just started the command.
+    package func hear() -> [Step]? {
+        var steps: [Step]?
+        while let report = nextReport() {
+            switch report {
+            case .started(let all):
+                startedAt = Clock.now
+                steps = all
+            case .refused(let refusal): self.refusal = refusal
+            case .exited(let status): end(.exited(status))
+            case .signalled(let number): end(.signalled(number))
+            }
+        }
+        return steps
+    }
+
+    private func nextReport() -> InitReport? {
+        guard let reception = try? channel.receive(block: false) else { return nil }
+        switch consume reception {
+        case .nothing: return nil
+        case .closed: return nil
+        case .message(let message):
+            if let report = try? InitReport(decoding: message.bytes) { return report }
+            refusal = Refusal(.step, "pid 1 sent what is no message")
+            kill()
+            return nil
+        }
+    }
+
+    private func end(_ reason: Outcome.Reason) {
+        if self.reason == nil { self.reason = reason }
+        endedAt = Clock.now
+    }
+
+    package func forward(signal number: Int32) {
+        // When pid 1 is gone already, there is nothing left to signal.
+        try? send(.signal(number))
+    }
+
+    /// Ends the sandbox for a reason: all of it, at once.
+    package func end(because reason: Outcome.Reason) {
+        if self.reason == nil { self.reason = reason }
+        kill()
+    }
+
+    /// True when the kernel has killed something in it for lack of memory; then the rest must end too.
+    package func isOutOfMemory() -> Bool { group.outOfMemoryKills() > 0 }
+
+    private func kill() {
+        group.kill()
+        // Pid 1 of a namespace takes all others with it; this also serves hosts without cgroup2.
+        try? Processes.signal(SIGKILL, to: process)
+    }
+
+    // MARK: the end
+
+    package enum End {
+        case outcome(Outcome)
+        case refusal(Refusal)
+    }
+
+    /// Called when pid 1 has ended: takes the kernel's figures and removes what is left.
+    package func bury() -> End {
+        _ = try? Processes.wait(for: pid)
+        // A last word that was still in the channel.
+        _ = hear()
+        if endedAt == 0 { endedAt = Clock.now }
+        if isOutOfMemory() { reason = .outOfMemory }
+        let outcome = Outcome(
+            reason: reason ?? .killed, wallNS: startedAt == 0 ? 0 : endedAt - startedAt,
+            cpuUS: group.cpuMicroseconds(), peakMemory: group.peakMemory())
+        let refusal = refusal ?? (reason == nil ? Refusal(.step, "pid 1 died before it started the command") : nil)
+        remove()
+        if let refusal, reason == nil { return .refusal(refusal) }
+        return .outcome(outcome)
+    }
+
+    /// Its descriptors close with the last reference to this object.
+    private func remove() {
+        try? group.remove()
+        foundations.blocks.release(block)
+    }
+}

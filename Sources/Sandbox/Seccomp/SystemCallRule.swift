@@ -1,0 +1,28 @@
+// The form of a row in the profile of system calls (SystemCallsAllowed, SystemCallsRefused).
+
+/// System calls that belong together, with one verdict and one reason.
+package struct SystemCallGroup: Sendable {
+    package let reason: String
+    package let names: [String]
+    package let condition: Condition
+
+    package init(_ reason: String, _ names: String, when condition: Condition = .always) {
+        self.reason = reason
+        self.names = names.split(whereSeparator: { $0 == " " || $0 == "\n" }).map(String.init)
+        self.condition = condition
+    }
+
+    /// What must be true of the arguments. Only values in registers can be looked at, never what they point to.
+    package enum Condition: Sendable {
+        case always
+        /// None of these bits may be set in the argument.
+        case clear(argument: UInt32, bits: UInt64)
+        /// These bits of the argument must be one of the values.
+        case oneOf(argument: UInt32, bits: UInt64, values: [UInt64])
+        /// Both must hold.
+        case equal(first: (argument: UInt32, value: UInt64), second: (argument: UInt32, value: UInt64))
+    }
+
+    /// An `int` argument: the upper half of the register may hold anything.
+    static let int: UInt64 = 0xffff_ffff
+}

@@ -1,0 +1,142 @@
+// What code inside a sandbox may ask of the kernel. Each group says who needs it. A call that stands neither here nor in
+// SystemCallsRefused fails a test; a call newer than both is answered with ENOSYS, and C libraries then use an older one.
+
+package enum SystemCalls {
+    package static let allowed: [SystemCallGroup] = [
+        .init(
+            "every program: bytes in and out",
+            """
+            read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek sendfile splice tee vmsplice
+            copy_file_range readahead fadvise64
+            """),
+        .init(
+            "every program: opening, looking at and closing files",
+            """
+            open openat openat2 creat close close_range stat fstat lstat newfstatat statx statfs fstatfs access
+            faccessat faccessat2 readlink readlinkat getdents getdents64 getcwd chdir fchdir
+            """),
+        .init(
+            "every program: changing files, where mounts and owners let it",
+            """
+            mkdir mkdirat rmdir rename renameat renameat2 link linkat symlink symlinkat unlink unlinkat truncate
+            ftruncate fallocate chmod fchmod fchmodat chown fchown lchown fchownat utime utimes futimesat utimensat umask
+            fsync fdatasync sync syncfs sync_file_range flock getxattr lgetxattr fgetxattr listxattr llistxattr
+            flistxattr setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr
+            """),
+        .init(
+            "tar, build tools: named pipes and plain files, no devices", "mknod",
+            when: .oneOf(argument: 1, bits: fileType, values: [0, pipeType, plainType, socketType])),
+        .init(
+            "tar, build tools: named pipes and plain files, no devices", "mknodat",
+            when: .oneOf(argument: 2, bits: fileType, values: [0, pipeType, plainType, socketType])),
+        .init("every program: its descriptors", "dup dup2 dup3 fcntl pipe pipe2"),
+        .init(
+            "every program: memory",
+            """
+            brk mmap munmap mprotect mremap madvise process_madvise msync mincore mlock mlock2 munlock mlockall
+            munlockall memfd_create remap_file_pages membarrier get_mempolicy pkey_alloc pkey_free pkey_mprotect
+            """),
+        .init(
+            "every program: signals",
+            """
+            rt_sigaction rt_sigprocmask rt_sigpending rt_sigtimedwait rt_sigqueueinfo rt_tgsigqueueinfo rt_sigsuspend
+            rt_sigreturn sigaltstack kill tkill tgkill pause signalfd signalfd4 pidfd_open pidfd_send_signal
+            """),
+        .init(
+            "every program: processes and threads, with no new namespace", "clone",
+            when: .clear(argument: 0, bits: namespaceFlags)),
+        .init(
+            "every program: processes",
+            """
+            fork vfork execve execveat exit exit_group wait4 waitid getpid getppid gettid getpgid getpgrp setpgid getsid
+            setsid set_tid_address set_robust_list get_robust_list arch_prctl prctl rseq restart_syscall getrusage times
+            """),
+        .init("the C library asks for the default (0) and reads it back (-1)", "personality",
+            when: .oneOf(argument: 0, bits: SystemCallGroup.int, values: [0, 0xffff_ffff])),
+        .init("threads: locks", "futex futex_waitv"),
+        .init(
+            "runtimes: priorities and processors, as far as an ordinary user may",
+            """
+            sched_yield sched_getaffinity sched_setaffinity sched_getparam sched_setparam sched_getscheduler
+            sched_setscheduler sched_getattr sched_setattr sched_get_priority_max sched_get_priority_min
+            sched_rr_get_interval getpriority setpriority ioprio_get ioprio_set getcpu
+            """),
+        .init(
+            "every program: who it is; changing it leads nowhere without capabilities",
+            """
+            getuid geteuid getgid getegid getresuid getresgid getgroups setuid setgid setreuid setregid setresuid
+            setresgid setgroups setfsuid setfsgid capget capset getrlimit setrlimit prlimit64
+            """),
+        .init("every program: what machine it is on", "uname sysinfo"),
+        .init(
+            "every program: time, reading only",
+            "time gettimeofday clock_gettime clock_getres nanosleep clock_nanosleep"),
+        .init(
+            "runtimes: timers",
+            """
+            alarm getitimer setitimer timer_create timer_settime timer_gettime timer_getoverrun timer_delete
+            timerfd_create timerfd_settime timerfd_gettime
+            """),
+        .init(
+            "servers: waiting for many things",
+            """
+            poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_wait epoll_wait_old
+            epoll_pwait epoll_pwait2 eventfd eventfd2 inotify_init inotify_init1 inotify_add_watch inotify_rm_watch
+            """),
+        .init("databases: asynchronous reads", "io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents"),
+        .init(
+            "clients and servers: Unix and Internet sockets", "socket",
+            when: .oneOf(argument: 0, bits: SystemCallGroup.int, values: [unixFamily, ipv4Family, ipv6Family])),
+        .init(
+            "the C library lists interfaces and addresses through the routing netlink", "socket",
+            when: .equal(first: (argument: 0, value: netlinkFamily), second: (argument: 2, value: routingProtocol))),
+        .init("runtimes: pairs of Unix sockets", "socketpair",
+            when: .oneOf(argument: 0, bits: SystemCallGroup.int, values: [unixFamily])),
+        .init(
+            "clients and servers: using sockets",
+            """
+            bind listen accept accept4 connect getsockname getpeername setsockopt getsockopt shutdown sendto recvfrom
+            sendmsg recvmsg sendmmsg recvmmsg
+            """),
+        .init(
+            "older programs: System V and POSIX queues, in an IPC namespace of their own",
+            """
+            shmget shmat shmctl shmdt semget semop semctl semtimedop msgget msgsnd msgrcv msgctl mq_open mq_unlink
+            mq_timedsend mq_timedreceive mq_notify mq_getsetattr
+            """),
+        .init("cryptography", "getrandom"),
+        .init(
+            "programs that put themselves into a narrower sandbox",
+            "seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self"),
+        .init("terminals, sockets and files: the requests that ask about or set the caller's own descriptor", "ioctl",
+            when: .oneOf(argument: 1, bits: SystemCallGroup.int, values: deviceRequests)),
+    ]
+
+    private static let fileType: UInt64 = 0o170000
+    private static let pipeType: UInt64 = 0o010000
+    private static let plainType: UInt64 = 0o100000
+    private static let socketType: UInt64 = 0o140000
+
+    private static let unixFamily: UInt64 = 1
+    private static let ipv4Family: UInt64 = 2
+    private static let ipv6Family: UInt64 = 10
+    private static let netlinkFamily: UInt64 = 16
+    private static let routingProtocol: UInt64 = 0
+
+    /// CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET.
+    private static let namespaceFlags: UInt64 = 0x7e02_0000
+
+    /// An allow-list, because among the thousands of requests are TIOCSTI (types into somebody's terminal) and
+    /// TIOCLINUX. Terminals: TCGETS… TCXONC TCFLSH, TIOC{EXCL,NXCL,SCTTY,GPGRP,SPGRP,OUTQ,GWINSZ,SWINSZ,NOTTY,GSID};
+    /// descriptors: FION{READ,BIO}, FIOASYNC, FIO{,N}CLEX, FIOQSIZE; pseudo-terminals: TIOCG{PTN,PTLCK}, TIOCSPTLCK;
+    /// files: FICLONE, FICLONERANGE, FS_IOC_GETFLAGS, FIGETBSZ; sockets: SIOCG{IFNAME,IFCONF,IFFLAGS,IFADDR,IFBRDADDR,
+    /// IFNETMASK,IFMTU,IFHWADDR,IFINDEX}, SIOCATMARK.
+    private static let deviceRequests: [UInt64] = [
+        0x5401, 0x5402, 0x5403, 0x5404, 0x5405, 0x5406, 0x5407, 0x5408, 0x5409, 0x540a, 0x540b, 0x540c, 0x540d, 0x540e,
+        0x540f, 0x5410, 0x5411, 0x5413, 0x5414, 0x5422, 0x5429,
+        0x541b, 0x5421, 0x5450, 0x5451, 0x5452, 0x5460,
+        0x8004_5430, 0x8004_5439, 0x4004_5431,
+        0x4004_9409, 0x4020_940d, 0x8008_6601, 0x2,
+        0x8910, 0x8912, 0x8913, 0x8915, 0x8919, 0x891b, 0x8921, 0x8927, 0x8933, 0x8905,
+    ]
+}

@@ -1,0 +1,69 @@
+// Every sandbox has its own block of host uids and gids, so that what escapes one is nobody in another. A block is a
+// number; the same number names the sandbox's cgroup. It is taken by a lock that the kernel drops when its warden is
+// gone, however it went, so a number is never used twice at once and never lost.
+
+import Linux
+package import Wire
+
+package struct UserBlock: Equatable, Sendable {
+    package let index: UInt32
+
+    /// The range between the uids of systemd-nspawn's containers and the "foreign" ones, which no distribution hands out.
+    package static let firstID: UInt32 = 0x7000_0000
+    package static let size: UInt32 = 65_536
+    package static let count: UInt32 = (0x7ffe_0000 - firstID) / size
+
+    package var base: UInt32 { Self.firstID + index * Self.size }
+    /// The line for uid_map and gid_map: everything inside is the block outside.
+    var map: String { "0 \(base) \(Self.size)\n" }
+    var groupName: String { Self.groupPrefix + String(index) }
+
+    static let groupPrefix = "martlet-"
+
+    init(index: UInt32) { self.index = index }
+
+    init?(groupName: String) {
+        guard groupName.hasPrefix(Self.groupPrefix),
+            let index = UInt32(groupName.dropFirst(Self.groupPrefix.count)), index < Self.count
+        else { return nil }
+        self.index = index
+    }
+}
+
+/// Hands out blocks.
+package final class UserBlocks {
+    private let locks: RecordLock
+    private var taken: Set<UInt32> = []
+    private var next: UInt32 = 0
+
+    package init(workplace: Workplace) throws(Refusal) {
+        do throws(SystemError) {
+            locks = try RecordLock(path: workplace.locks)
+        } catch {
+            throw Refusal(.state, "cannot lock blocks of uids: \(error)")
+        }
+    }
+
+    func take() throws(Refusal) -> UserBlock {
+        for _ in 0..<UserBlock.count {
+            let index = next
+            next = (next + 1) % UserBlock.count
+            if let block = take(index) { return block }
+        }
+        throw Refusal(.step, "all \(UserBlock.count) blocks of uids are taken: too many sandboxes at once")
+    }
+
+    /// This very block, or nil when somebody has it.
+    func take(_ index: UInt32) -> UserBlock? {
+        guard !taken.contains(index), (try? locks.take(UInt64(index))) == true else { return nil }
+        taken.insert(index)
+        return UserBlock(index: index)
+    }
+
+    func release(_ block: UserBlock) {
+        taken.remove(block.index)
+        locks.release(UInt64(block.index))
+        // The lowest free number again: names stay short, and caches that are keyed by uid stay warm.
+        next = min(next, block.index)
+    }
+}

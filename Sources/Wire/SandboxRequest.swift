@@ -1,0 +1,111 @@
+// What a sandbox shall be. The command line fills it in, the warden checks it again: `check` is the same on both sides,
+// so that a person gets the message early and the warden never relies on it having been asked.
+
+/// A limit that the host's kernel enforces through cgroups; the operator may waive it by name.
+package enum Limit: String, CaseIterable, Sendable {
+    case memory, cpu, pids
+}
+
+/// A measure of isolation that can be taken away, for experiments on isolation and for the tests that show that it is
+/// this measure which stops an attack.
+package enum Measure: String, CaseIterable, Sendable {
+    case seccomp
+    case capabilities
+    case noNewPrivileges = "no-new-privileges"
+    case networkNamespace = "network-namespace"
+    case ipcNamespace = "ipc-namespace"
+    case hostNameNamespace = "host-name-namespace"
+    case cgroupNamespace = "cgroup-namespace"
+    case readOnly = "read-only"
+    case procMasks = "proc-masks"
+    case nosuid
+    case closedDescriptors = "closed-descriptors"
+}
+
+package struct SandboxRequest: Equatable, Sendable {
+    package var id: UInt32
+    package var command: [String]
+    package var environment: [String]
+    package var root: String
+    package var code: String?
+    package var layers: [String]
+    package var memoryMB: UInt32
+    package var tmpMB: UInt32
+    /// Zero: no deadline.
+    package var timeoutMS: UInt64
+    package var waived: Set<Limit>
+    package var without: Set<Measure>
+
+    package init(
+        id: UInt32 = 1, command: [String], environment: [String] = [], root: String, code: String? = nil,
+        layers: [String] = [], memoryMB: UInt32 = Self.oneCPU, tmpMB: UInt32 = 512, timeoutMS: UInt64 = 0,
+        waived: Set<Limit> = [], without: Set<Measure> = []
+    ) {
+        self.id = id
+        self.command = command
+        self.environment = environment
+        self.root = root
+        self.code = code
+        self.layers = layers
+        self.memoryMB = memoryMB
+        self.tmpMB = tmpMB
+        self.timeoutMS = timeoutMS
+        self.waived = waived
+        self.without = without
+    }
+
+    /// This much memory buys one CPU, as in AWS Lambda.
+    package static let oneCPU: UInt32 = 1769
+    package static let memoryRange: ClosedRange<UInt32> = 128...10_240
+    package static let tmpRange: ClosedRange<UInt32> = 1...10_240
+    package static let longestTimeoutMS: UInt64 = 24 * 3600 * 1000
+    package static let mostLayers = 5
+
+    /// What is wrong with it, in words, or nil.
+    package func problem() -> String? {
+        if command.isEmpty || command[0].isEmpty { return "there is no command to run" }
+        if !Self.memoryRange.contains(memoryMB) {
+            return "memory of \(memoryMB) MB is not possible: choose 128 to 10240"
+        }
+        if !Self.tmpRange.contains(tmpMB) { return "/tmp of \(tmpMB) MB is not possible: choose 1 to 10240" }
+        if layers.count > Self.mostLayers {
+            return "\(layers.count) layers are too many: a function has at most \(Self.mostLayers)"
+        }
+        if timeoutMS > Self.longestTimeoutMS { return "a timeout of more than a day is not possible" }
+        for path in [root, code].compactMap({ $0 }) + layers where !path.hasPrefix("/") {
+            return "\(path) is not an absolute path"
+        }
+        for variable in environment where variable.first == "=" || !variable.contains("=") {
+            return "'\(variable)' is not of the form NAME=VALUE"
+        }
+        return nil
+    }
+
+    func encode(into encoder: inout Encoder) {
+        encoder.put(id)
+        encoder.put(command)
+        encoder.put(environment)
+        encoder.put(root)
+        encoder.put(code)
+        encoder.put(layers)
+        encoder.put(memoryMB)
+        encoder.put(tmpMB)
+        encoder.put(timeoutMS)
+        encoder.put(waived)
+        encoder.put(without)
+    }
+
+    init(from decoder: inout Decoder) throws(DecodingError) {
+        id = try decoder.integer()
+        command = try decoder.texts()
+        environment = try decoder.texts()
+        root = try decoder.text()
+        code = try decoder.optionalText()
+        layers = try decoder.texts()
+        memoryMB = try decoder.integer()
+        tmpMB = try decoder.integer()
+        timeoutMS = try decoder.integer()
+        waived = try decoder.names()
+        without = try decoder.names()
+    }
+}

@@ -1,0 +1,34 @@
+// Words for a person: results on standard output, everything else on standard error, each line in one write.
+
+import Glibc
+import Linux
+
+enum Terminal {
+    static func print(_ text: String) { write(text + "\n", to: 1) }
+    static func note(_ text: String) { write(text + "\n", to: 2) }
+    static func complain(_ text: String) { note("martlet: " + text) }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        // A closed standard stream is the reader's wish.
+        try? Files.write(Array(text.utf8), to: descriptor, named: "terminal")
+    }
+
+    /// Columns as wide as their longest cell, two spaces apart; numbers to the right.
+    static func table(_ rows: [[String]], right: Set<Int> = []) -> String {
+        var widths: [Int] = []
+        for row in rows {
+            for (index, cell) in row.enumerated() {
+                if index == widths.count { widths.append(0) }
+                widths[index] = max(widths[index], cell.count)
+            }
+        }
+        return rows.map { row in
+            let cells = row.enumerated().map { index, cell in
+                let padding = String(repeating: " ", count: widths[index] - cell.count)
+                if index == row.count - 1, !right.contains(index) { return cell }
+                return right.contains(index) ? padding + cell : cell + padding
+            }
+            return cells.joined(separator: "  ")
+        }.joined(separator: "\n")
+    }
+}

@@ -34,10 +34,15 @@ let package = Package(
         // The isolation itself; runs as root inside the warden.
         .target(name: "Sandbox", dependencies: ["Linux", "Wire", "CSeccomp"], swiftSettings: strict),
 
+        // The privileged process: an event loop around Sandbox.
+        .target(name: "Warden", dependencies: ["Sandbox", "Linux", "Wire"], swiftSettings: strict),
         .executableTarget(
-            name: "martlet-warden", dependencies: ["Sandbox", "Linux", "Wire"], path: "Sources/warden",
-            swiftSettings: strict, linkerSettings: staticLink),
+            name: "martlet-warden", dependencies: ["Warden", "Linux"], swiftSettings: strict,
+            linkerSettings: staticLink),
+
+        // The program for people.
         .executableTarget(
-            name: "martlet", dependencies: ["Linux", "Wire"], swiftSettings: strict, linkerSettings: staticLink),
+            name: "martlet", dependencies: ["Warden", "Sandbox", "Linux", "Wire"], swiftSettings: strict,
+            linkerSettings: staticLink),
     ]
 )

@@ -33,13 +33,14 @@ SAME(MOUNT_ATTR_IDMAP); SAME(RESOLVE_NO_MAGICLINKS); SAME(RESOLVE_NO_SYMLINKS); 
 SAME(O_PATH); SAME(O_DIRECTORY); SAME(O_NOFOLLOW); SAME(O_CLOEXEC); SAME(AT_FDCWD); SAME(AT_EMPTY_PATH);
 SAME(AT_RECURSIVE); SAME(OPEN_TREE_CLONE); SAME(MOVE_MOUNT_F_EMPTY_PATH); SAME(MOVE_MOUNT_T_EMPTY_PATH);
 SAME(FSOPEN_CLOEXEC); SAME(FSMOUNT_CLOEXEC); SAME(FSCONFIG_SET_FLAG); SAME(FSCONFIG_SET_STRING);
-SAME(FSCONFIG_CMD_CREATE); SAME(MS_REC); SAME(MS_PRIVATE); SAME(PR_SET_PDEATHSIG); SAME(PR_SET_DUMPABLE);
+SAME(FSCONFIG_CMD_CREATE); SAME(MS_BIND); SAME(MS_REC); SAME(MS_PRIVATE); SAME(PR_SET_PDEATHSIG); SAME(PR_SET_DUMPABLE);
 SAME(PR_SET_NAME); SAME(PR_CAPBSET_READ); SAME(PR_CAPBSET_DROP); SAME(PR_SET_SECUREBITS);
 SAME(PR_SET_NO_NEW_PRIVS); SAME(PR_CAP_AMBIENT); SAME(PR_CAP_AMBIENT_CLEAR_ALL); SAME(CLD_EXITED);
-SAME(WNOHANG); SAME(MSG_DONTWAIT); SAME(EPOLLIN); SAME(EPOLLERR); SAME(EPOLLHUP);
+SAME(WNOHANG); SAME(MSG_DONTWAIT); SAME(EPOLLIN);
+_Static_assert(CLINUX_EPOLLET == (uint32_t)EPOLLET, "EPOLLET");
 SAME(SYS_read); SAME(SYS_write); SAME(SYS_close); SAME(SYS_socketpair); SAME(SYS_kill); SAME(SYS_fchdir);
 SAME(SYS_getuid); SAME(SYS_getgid); SAME(SYS_setsid); SAME(SYS_setgroups); SAME(SYS_setresuid);
-SAME(SYS_setresgid); SAME(SYS_pivot_root); SAME(SYS_prctl); SAME(SYS_mount); SAME(SYS_umount2);
+SAME(SYS_setresgid); SAME(SYS_sched_setscheduler); SAME(SYS_pivot_root); SAME(SYS_prctl); SAME(SYS_mount); SAME(SYS_umount2);
 SAME(SYS_sethostname); SAME(SYS_gettid); SAME(SYS_openat); SAME(SYS_mkdirat); SAME(SYS_mknodat);
 SAME(SYS_fchownat); SAME(SYS_unlinkat); SAME(SYS_renameat); SAME(SYS_symlinkat); SAME(SYS_faccessat);
 SAME(SYS_unshare); SAME(SYS_eventfd2); SAME(SYS_epoll_create1); SAME(SYS_dup3); SAME(SYS_pidfd_send_signal);
@@ -62,6 +63,16 @@ long clinux_clone3(uint64_t flags, int32_t *pidfd, int32_t exit_signal, int32_t 
         .cgroup = cgroup,
     };
     return result(syscall(SYS_clone3, &arguments, sizeof arguments));
+}
+
+long clinux_clone_with_number(int32_t pid) {
+    pid_t wanted = pid;
+    struct clone_args arguments = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&wanted, .set_tid_size = 1};
+    long child = result(syscall(SYS_clone3, &arguments, sizeof arguments));
+    if (child == 0) _exit(0);
+    if (child < 0) return child;
+    waitpid((pid_t)child, NULL, 0);
+    return child == pid ? 0 : -ESRCH;
 }
 
 long clinux_mount_setattr(int32_t fd, int32_t recursive, uint64_t set, uint64_t clear, int32_t user_namespace) {

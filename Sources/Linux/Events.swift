@@ -11,9 +11,11 @@ package struct EventQueue: ~Copyable {
         descriptor = FileDescriptor(owning: Int32(raw))
     }
 
-    /// Watches `raw` until it is closed; `token` comes back when it has something to read, or its other side is gone.
+    /// Watches `raw` until it is closed; `token` comes back once whenever there is something new to read, or the other
+    /// side has gone: whoever handles it reads until nothing is left.
     package func watch(_ raw: Int32, token: UInt64) throws(SystemError) {
-        try Kernel.check(clinux_epoll_add(descriptor.raw, raw, CLINUX_EPOLLIN, token), "epoll_ctl")
+        let events = CLINUX_EPOLLIN | CLINUX_EPOLLET
+        try Kernel.check(clinux_epoll_add(descriptor.raw, raw, events, token), "epoll_ctl")
     }
 
     /// The tokens of what is ready; none when `milliseconds` have passed (-1 waits for ever) or a signal came.

@@ -122,6 +122,9 @@ package enum Files {
         try Kernel.check(result, "symlink", path)
     }
 
+    /// What is taken from the permissions of files that the caller makes.
+    package static func setCreationMask(_ mask: UInt32) { _ = umask(mask) }
+
     package static func readLink(_ path: String) throws(SystemError) -> String {
         var count = 0
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, filled in

@@ -56,6 +56,16 @@ package enum Processes {
         }
     }
 
+    /// Whether a process may be made with a number of the caller's choice, as restoring one needs. Tried by a child in a
+    /// user and pid namespace of its own.
+    package static func canChooseNumbers() -> Bool {
+        switch try? fork(into: [.user, .pid], cgroup: nil) {
+        case .child?: _exit(clinux_clone_with_number(4242) == 0 ? 0 : 1)
+        case .parent(let pid, _)?: return (try? wait(for: pid))?.ending == .exited(0)
+        case nil: return false
+        }
+    }
+
     /// Waits until one child (or any) has ended. Nil with `block: false` and none that has.
     package static func wait(
         for pid: Int32 = -1, block: Bool = true
@@ -85,6 +95,16 @@ package enum Processes {
     /// With `false`, /proc/PID of the caller belongs to root and nobody without privilege may look into its memory.
     package static func setDumpable(_ dumpable: Bool) throws(SystemError) {
         try control(CLINUX_PR_SET_DUMPABLE, dumpable ? 1 : 0)
+    }
+
+    /// Leaves every real-time or deadline class for the ordinary one: a caller may be in such a class, what it starts for
+    /// somebody else must not be, and no cgroup v1 group would take it.
+    package static func scheduleOrdinarily() throws(SystemError) {
+        var priority: Int32 = 0
+        let result = unsafe withUnsafePointer(to: &priority) {
+            Kernel.call(CLINUX_SYS_sched_setscheduler, 0, Int(SCHED_OTHER), Int(bitPattern: $0))
+        }
+        try Kernel.check(result, "sched_setscheduler")
     }
 
     package static func setName(_ name: String) {

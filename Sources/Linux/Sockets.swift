@@ -58,14 +58,15 @@ package struct MessageSocket: ~Copyable, Sendable {
         case closed
     }
 
-    /// The next message, waited for unless told otherwise.
-    package func receive(block: Bool = true) throws(SystemError) -> Reception {
+    /// The next message, waited for unless told otherwise. One of more than `limit` bytes is an error: a short limit
+    /// where only short messages come saves touching memory.
+    package func receive(block: Bool = true, limit: Int = longest) throws(SystemError) -> Reception {
         let socket = raw
         let flags = block ? 0 : CLINUX_MSG_DONTWAIT
         var descriptors = [Int32](repeating: -1, count: 16)
         var descriptorCount: UInt32 = 0
         var count = 0
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: Self.longest) { buffer, filled in
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, filled in
             let space = unsafe buffer
             count = Kernel.retry {
                 unsafe clinux_receive(

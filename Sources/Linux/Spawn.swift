@@ -19,11 +19,12 @@ package enum Spawn {
             unsafe posix_spawn_file_actions_destroy(&actions)
         }
         var none = sigset_t()
-        var all = sigset_t()
+        var usual = sigset_t()
         unsafe sigemptyset(&none)
-        unsafe sigfillset(&all)
+        unsafe sigemptyset(&usual)
+        for number in Self.ignorable { unsafe sigaddset(&usual, number) }
         unsafe posix_spawnattr_setsigmask(&attributes, &none)
-        unsafe posix_spawnattr_setsigdefault(&attributes, &all)
+        unsafe posix_spawnattr_setsigdefault(&attributes, &usual)
         var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
         if ownSession { flags |= 0x80 /* POSIX_SPAWN_SETSID */ }
         unsafe posix_spawnattr_setflags(&attributes, Int16(flags))
@@ -38,6 +39,9 @@ package enum Spawn {
         guard result == 0 else { throw SystemError(call: "execute", subject: path, code: result) }
         return pid
     }
+
+    /// The signals that a caller may have been started with ignored (nohup, a shell's background job).
+    private static let ignorable = [SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU]
 
     /// The strings as C wants them: an array of pointers, ended by a null.
     private static func withCStrings<Result>(

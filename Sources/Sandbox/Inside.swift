@@ -55,6 +55,7 @@ struct Inside: ~Copyable {
         try log.step("die with the warden") { () throws(SystemError) in
             try Processes.dieWithParent()
             try Processes.setDumpable(false)
+            try Processes.scheduleOrdinarily()
         }
         // Before anything is opened here: what is open after this is known by number.
         let (plan, without) = (plan, without)
@@ -84,7 +85,10 @@ struct Inside: ~Copyable {
         }
         try handed.assemble(&log, tmpMB: plan.request.tmpMB, without: without)
         try log.step("working directory") { () throws(SystemError) in try Mounts.changeDirectory(to: "/var/task") }
-        try log.step("resource limits") { () throws(SystemError) in try Privileges.setLimits() }
+        try log.step("resource limits") { () throws(SystemError) in
+            Files.setCreationMask(0o022)
+            try Privileges.setLimits()
+        }
         try log.step("drop privileges") { () throws(SystemError) in try Privileges.drop(without: without) }
         // The kernel forgets it whenever the user changes. If the warden went meanwhile, the channel says so.
         try log.step("die with the warden, again") { () throws(SystemError) in try Processes.dieWithParent() }
@@ -125,7 +129,7 @@ struct Inside: ~Copyable {
 
     private static func nextGo(_ channel: borrowing MessageSocket) throws(SystemError) -> GoMessage {
         // No message means that the warden is gone: then nothing may go on here.
-        guard case .message(var message) = try channel.receive(),
+        guard case .message(var message) = try channel.receive(limit: InitRequest.longest),
             case .go(let handed)? = try? InitRequest(decoding: message.bytes),
             handed.count == message.descriptors.count
         else { _exit(0) }
@@ -180,19 +184,26 @@ struct Inside: ~Copyable {
                         _ = try Signals.take(from: children)
                         if try reap(command) { return }
                     } else {
-                        switch try channel.receive(block: false) {
-                        case .closed: return
-                        case .nothing: break
-                        case .message(let message):
-                            if case .signal(let number)? = try? InitRequest(decoding: message.bytes) {
-                                try? Processes.signal(number, toProcess: command)
-                            }
-                        }
+                        if try !forwardSignals(to: command) { return }
                     }
                 }
             }
         } catch {
             report(.refused(Refusal(.step, "watch the command: \(error)")))
+        }
+    }
+
+    /// False when the warden is gone.
+    private func forwardSignals(to command: Int32) throws(SystemError) -> Bool {
+        while true {
+            switch try channel.receive(block: false, limit: InitRequest.longest) {
+            case .closed: return false
+            case .nothing: return true
+            case .message(let message):
+                if case .signal(let number)? = try? InitRequest(decoding: message.bytes) {
+                    try? Processes.signal(number, toProcess: command)
+                }
+            }
         }
     }
 

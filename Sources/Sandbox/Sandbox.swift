@@ -41,6 +41,7 @@ package final class Sandbox {
     private var endedAt: UInt64 = 0
     private var reason: Outcome.Reason?
     private var refusal: Refusal?
+    private var figures: (cpuUS: UInt64, peakMemory: UInt64?)?
 
     // MARK: the warden's half of the set-up
 
@@ -192,7 +193,7 @@ package final class Sandbox {
     }
 
     private func nextReport() -> InitReport? {
-        guard let reception = try? channel.receive(block: false) else { return nil }
+        guard let reception = try? channel.receive(block: false, limit: InitReport.longest) else { return nil }
         switch consume reception {
         case .nothing: return nil
         case .closed: return nil
@@ -207,6 +208,8 @@ package final class Sandbox {
     private func end(_ reason: Outcome.Reason) {
         if self.reason == nil { self.reason = reason }
         endedAt = Clock.now
+        // Read now, while pid 1 is still on its way out.
+        figures = (group.cpuMicroseconds(), group.peakMemory())
     }
 
     package func forward(signal number: Int32) {
@@ -239,13 +242,12 @@ package final class Sandbox {
     /// Called when pid 1 has ended: takes the kernel's figures and removes what is left.
     package func bury() -> End {
         _ = try? Processes.wait(for: pid)
-        // A last word that was still in the channel.
-        _ = hear()
         if endedAt == 0 { endedAt = Clock.now }
         if isOutOfMemory() { reason = .outOfMemory }
+        let (cpuUS, peakMemory) = figures ?? (group.cpuMicroseconds(), group.peakMemory())
         let outcome = Outcome(
-            reason: reason ?? .killed, wallNS: startedAt == 0 ? 0 : endedAt - startedAt,
-            cpuUS: group.cpuMicroseconds(), peakMemory: group.peakMemory())
+            reason: reason ?? .killed, wallNS: startedAt == 0 ? 0 : endedAt - startedAt, cpuUS: cpuUS,
+            peakMemory: peakMemory)
         let refusal = refusal ?? (reason == nil ? Refusal(.step, "pid 1 died before it started the command") : nil)
         remove()
         if let refusal, reason == nil { return .refusal(refusal) }

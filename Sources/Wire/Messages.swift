@@ -50,6 +50,8 @@ package enum WardenReply: Equatable, Sendable {
     case ended(id: UInt32, Outcome)
     case swept(UInt32)
 
+    package static let longest = 16384
+
     package func encoded() -> [UInt8] {
         var encoder = Encoder()
         switch self {
@@ -93,6 +95,8 @@ package enum InitReport: Equatable, Sendable {
     case exited(status: Int32)
     case signalled(number: Int32)
 
+    package static let longest = 8192
+
     package func encoded() -> [UInt8] {
         var encoder = Encoder()
         switch self {
@@ -131,6 +135,8 @@ package enum InitRequest: Equatable, Sendable {
     /// The users are mapped; comes with descriptors, one for each of `handed`, in its order.
     case go(handed: [Handed])
     case signal(Int32)
+
+    package static let longest = 1024
 
     package func encoded() -> [UInt8] {
         var encoder = Encoder()

@@ -2,6 +2,7 @@
 
 import Glibc
 import Linux
+import Warden
 import Wire
 
 /// The places that every command may be told of.
@@ -29,7 +30,7 @@ struct Places {
     }
 }
 
-/// A warden of our own.
+/// A warden of our own: a fork of this process, which is small and has one thread. It lives for one sandbox.
 struct WardenProcess: ~Copyable {
     private let socket: MessageSocket
     private let pid: Int32
@@ -37,31 +38,33 @@ struct WardenProcess: ~Copyable {
 
     /// Starts one; the first messages may be sent at once, they wait in the socket.
     init(_ places: Places) throws(Refusal) {
-        var arguments = ["martlet-warden", "--run", places.run]
-        if let cgroup = places.cgroup { arguments += ["--cgroup", cgroup] }
         do throws(SystemError) {
             let ends = try MessageSocket.pair()
-            let here = MessageSocket(raw: ends.here)
-            let there = FileDescriptor(owning: ends.there)
-            let null = try Files.open("/dev/null", .readWrite)
-            let pid = try Spawn.start(
-                Self.path, arguments: arguments, environment: [],
-                streams: [(null.raw, 0), (null.raw, 1), (there.raw, 3)], ownSession: true)
-            self.init(socket: here, pid: pid)
+            switch try Processes.fork(into: [], cgroup: nil) {
+            case .child:
+                Self.become(places, ends)
+            case .parent(let pid, _):
+                _ = FileDescriptor(owning: ends.there)
+                socket = MessageSocket(raw: ends.here)
+                self.pid = pid
+            }
         } catch {
             throw Refusal(.step, "cannot start the warden: \(error)")
         }
     }
 
-    private init(socket: consuming MessageSocket, pid: Int32) {
-        self.socket = socket
-        self.pid = pid
-    }
-
-    /// Beside this program.
-    private static var path: String {
-        let own = (try? Files.readLink("/proc/self/exe")) ?? CommandLine.arguments[0]
-        return own.prefix(through: own.lastIndex(of: "/") ?? own.startIndex) + "martlet-warden"
+    /// In a session of its own, so that a terminal's signals reach only the command line, which passes them on.
+    private static func become(_ places: Places, _ ends: (here: Int32, there: Int32)) -> Never {
+        // Our copy of the other end: while it is open, the warden would not see the command line go.
+        _ = FileDescriptor(owning: ends.here)
+        Processes.startSession()
+        Processes.setName("martlet-warden")
+        if ends.there != Warden.controlDescriptor {
+            guard (try? FileDescriptor.duplicate(ends.there, onto: Warden.controlDescriptor, closeOnExec: true)) != nil
+            else { _exit(ExitStatus.step) }
+            _ = FileDescriptor(owning: ends.there)
+        }
+        Warden.run(directory: places.run, cgroup: places.cgroup, once: true)
     }
 
     func send(_ request: WardenRequest, descriptors: [Int32] = []) throws(Refusal) {
@@ -75,15 +78,21 @@ struct WardenProcess: ~Copyable {
         }
     }
 
-    /// The next word of the warden, nil when it is gone.
-    func reply() throws(Refusal) -> WardenReply? {
-        guard let reception = try? socket.receive() else { return nil }
+    enum Word {
+        case reply(WardenReply)
+        case nothing
+        case gone
+    }
+
+    /// The next word of the warden.
+    func reply(block: Bool = true) throws(Refusal) -> Word {
+        guard let reception = try? socket.receive(block: block, limit: WardenReply.longest) else { return .gone }
         switch consume reception {
-        case .nothing: return nil
-        case .closed: return nil
+        case .nothing: return .nothing
+        case .closed: return .gone
         case .message(let message):
             do throws(DecodingError) {
-                return try WardenReply(decoding: message.bytes)
+                return .reply(try WardenReply(decoding: message.bytes))
             } catch {
                 throw Refusal(.step, "the warden answered what is no message (\(error)): are both of one build?")
             }

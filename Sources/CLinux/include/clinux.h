@@ -13,6 +13,9 @@ long clinux_call(long number, long a, long b, long c, long d, long e, long f);
 /// used when `flags` has CLINUX_CLONE_INTO_CGROUP.
 long clinux_clone3(uint64_t flags, int32_t *pidfd, int32_t exit_signal, int32_t cgroup);
 
+/// Makes a child that has the number `pid` and ends at once, and waits for it. Zero when it had that number.
+long clinux_clone_with_number(int32_t pid);
+
 /// mount_setattr on the mount that `fd` names (or on the whole tree below it).
 long clinux_mount_setattr(int32_t fd, int32_t recursive, uint64_t set, uint64_t clear, int32_t user_namespace);
 
@@ -104,6 +107,7 @@ enum : int32_t {
     CLINUX_FSCONFIG_SET_STRING = 1,
     CLINUX_FSCONFIG_CMD_CREATE = 6,
     CLINUX_MNT_DETACH = 2,
+    CLINUX_MS_BIND = 0x1000,
     CLINUX_MS_REC = 0x4000,
     CLINUX_MS_PRIVATE = 0x40000,
 };
@@ -128,8 +132,7 @@ enum : int32_t {
 
 enum : uint32_t {
     CLINUX_EPOLLIN = 1,
-    CLINUX_EPOLLERR = 8,
-    CLINUX_EPOLLHUP = 16,
+    CLINUX_EPOLLET = 1u << 31,
 };
 
 /// The numbers of the system calls that are made through clinux_call.
@@ -147,6 +150,7 @@ enum : long {
     CLINUX_SYS_setgroups = 116,
     CLINUX_SYS_setresuid = 117,
     CLINUX_SYS_setresgid = 119,
+    CLINUX_SYS_sched_setscheduler = 144,
     CLINUX_SYS_pivot_root = 155,
     CLINUX_SYS_prctl = 157,
     CLINUX_SYS_mount = 165,

@@ -33,7 +33,7 @@ package struct Hierarchies: Equatable, Sendable {
                 own[controller] = fields[2]
             }
         }
-        for mount in MountInfo.parse(mounts) {
+        for mount in MountInfo.parse(mounts, type: "cgroup") {
             func parent(_ controller: Substring) -> Parent? {
                 let group = named.map { Substring($0) } ?? own[controller]
                 return group.flatMap { mount.path(of: String($0)) }
@@ -78,14 +78,19 @@ package struct MountInfo: Equatable, Sendable {
     package let root, point, type: String
     package let superOptions: [String]
 
-    package static func parse(_ text: String) -> [MountInfo] {
-        text.split(separator: "\n").compactMap { line in
+    /// The mounts of `text` whose type begins with `prefix`. Works on bytes: a host may have thousands of mounts, and a
+    /// start waits for this.
+    package static func parse(_ text: String, type prefix: String) -> [MountInfo] {
+        text.utf8.split(separator: UInt8(ascii: "\n")).compactMap { line in
             // 25 1 0:22 /root /point rw shared:1 - type source options
-            let fields = line.split(separator: " ")
-            guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.count >= dash + 4 else { return nil }
+            let fields = line.split(separator: UInt8(ascii: " "))
+            guard let dash = fields.dropFirst(6).firstIndex(where: { $0.elementsEqual("-".utf8) }),
+                fields.count >= dash + 4, fields[dash + 1].starts(with: prefix.utf8)
+            else { return nil }
             return MountInfo(
-                root: String(fields[3]), point: String(fields[4]), type: String(fields[dash + 1]),
-                superOptions: fields[dash + 3].split(separator: ",").map(String.init))
+                root: String(Substring(fields[3])), point: String(Substring(fields[4])),
+                type: String(Substring(fields[dash + 1])),
+                superOptions: fields[dash + 3].split(separator: UInt8(ascii: ",")).map { String(Substring($0)) })
         }
     }
 

@@ -74,8 +74,7 @@ struct Inputs: ~Copyable {
         _ directory: Directory, _ attributes: MountAttributes, _ userNamespace: borrowing FileDescriptor
     ) throws(SystemError) -> FileDescriptor {
         let mount = try Mounts.clone(of: directory)
-        try Mounts.setAttributes(attributes, of: mount)
-        _ = try Mounts.mapOwners(of: mount, by: userNamespace)
+        try Mounts.setAttributes(attributes, of: mount, mappingOwnersBy: userNamespace)
         return mount
     }
 }

@@ -8,16 +8,12 @@ enum ProcMasks {
     /// Shown as empty files.
     private static let files = [
         "kcore",  // all memory
-        "kmsg",  // the kernel's log
         "kallsyms",  // where the kernel's functions are
         "keys", "key-users",  // key rings are not in a namespace
-        "timer_list",  // names and stacks of the host's processes
-        "sched_debug", "latency_stats",  // likewise, on older kernels
+        "timer_list", "sched_debug", "latency_stats",  // names of the host's processes, on older kernels for all to read
         "sysrq-trigger",  // reboots the host
         "interrupts", "softirqs",  // how other sandboxes type and talk
         "cmdline",  // how the host was started
-        "modules", "iomem", "ioports", "vmallocinfo", "slabinfo", "pagetypeinfo",
-        "kpagecount", "kpageflags", "kpagecgroup",  // which memory belongs to whom
         "swaps", "partitions", "diskstats",  // the host's disks
     ]
     /// Shown as empty directories.
@@ -42,9 +38,7 @@ enum ProcMasks {
     }
 
     private static func cover(_ path: String, with source: String) throws(SystemError) {
-        guard Files.exists(path) else { return }
-        let mount = try Mounts.clone(of: .working, source)
-        _ = try ifPresent { () throws(SystemError) in try Mounts.attach(mount, at: path) }
+        _ = try ifPresent { () throws(SystemError) in try Mounts.bind(source, at: path) }
     }
 
     /// The kernel's settings: readable, and not writable whoever owns them.

@@ -57,9 +57,9 @@ private struct Conversation: ~Copyable {
     private static let forwarded = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2]
 
     init(_ options: ExecOptions) throws {
-        // Diverted before the warden is there: none may end us and leave it to find out by itself.
-        let signals = try Signals.divert(Self.forwarded)
         let warden = try WardenProcess(options.places)
+        // Afterwards, so that the warden does not inherit it. A signal in between ends us, and with us the warden.
+        let signals = try Signals.divert(Self.forwarded)
         try warden.send(.create(options.request), descriptors: [0, 1, 2])
         let queue = try EventQueue()
         try queue.watch(warden.raw, token: 0)
@@ -73,19 +73,22 @@ private struct Conversation: ~Copyable {
     mutating func untilEnd() throws -> (how: ExecEnding, steps: [Step]) {
         var steps: [Step] = []
         while true {
-            for token in try queue.wait(milliseconds: -1) {
+            events: for token in try queue.wait(milliseconds: -1) {
                 if token == 1 {
                     for number in try Signals.take(from: signals) {
                         try warden.send(.signal(id: options.request.id, number: number))
                     }
                     continue
                 }
-                switch try warden.reply() {
-                case .started(_, let all)?: steps = all
-                case .ended(_, let outcome)?: return (.outcome(outcome), steps)
-                case .refused(_, let refusal)?: return (.refusal(refusal), steps)
-                case .swept?: break
-                case nil: return (.wardenDied(swept: Self.sweep(options.places)), steps)
+                while true {
+                    switch try warden.reply(block: false) {
+                    case .reply(.started(_, let all)): steps = all
+                    case .reply(.ended(_, let outcome)): return (.outcome(outcome), steps)
+                    case .reply(.refused(_, let refusal)): return (.refusal(refusal), steps)
+                    case .reply(.swept): break
+                    case .gone: return (.wardenDied(swept: Self.sweep(options.places)), steps)
+                    case .nothing: continue events
+                    }
                 }
             }
         }
@@ -95,7 +98,7 @@ private struct Conversation: ~Copyable {
     private static func sweep(_ places: Places) -> UInt32 {
         guard let other = try? WardenProcess(places), (try? other.send(.sweep)) != nil else { return 0 }
         var count: UInt32 = 0
-        if case .swept(let swept)? = try? other.reply() { count = swept }
+        if case .reply(.swept(let swept))? = try? other.reply() { count = swept }
         other.finish()
         return count
     }

@@ -1,5 +1,6 @@
-// The privileged program. It is started by root with a socket as descriptor 3, makes and ends sandboxes as it is asked to
-// over that socket, and ends with everything it made when the other side is gone. One thread, no shell, no Foundation.
+// The privileged process. It makes and ends sandboxes as it is asked to over a socket, and ends with everything it made
+// when the other side is gone. One thread, no shell, no Foundation. It runs as the program martlet-warden, or as a fork
+// of `martlet exec`, which root started and which is as small.
 //
 // What it is told is checked as if the caller were hostile (Wire decodes, SandboxRequest.problem and Sandbox check).
 
@@ -8,55 +9,27 @@ import Linux
 import Sandbox
 import Wire
 
-@main
-enum Main {
-    static func main() {
-        let options = Options(CommandLine.arguments)
+package struct Warden: ~Copyable {
+    /// The socket to the other side.
+    package static let controlDescriptor: Int32 = 3
+
+    /// Serves the socket under `controlDescriptor`. With `once` it ends after the first sandbox has.
+    package static func run(directory: String, cgroup: String?, once: Bool) -> Never {
+        // The modes that the code names are the modes it means.
+        Files.setCreationMask(0)
         do throws(Refusal) {
-            let foundations = try Foundations(run: options.run, cgroup: options.cgroup)
-            var warden = try Warden(foundations)
+            var warden = try Warden(try Foundations(run: directory, cgroup: cgroup), once: once)
             warden.serve()
         } catch {
             // There is no request to answer yet: the caller waits for the first word.
-            let socket = MessageSocket(raw: Warden.controlDescriptor)
+            let socket = MessageSocket(raw: controlDescriptor)
             try? socket.send(WardenReply.refused(id: 0, error).encoded())
-            _exit(1)
         }
         _exit(0)
     }
-}
-
-struct Options {
-    var run = Workplace.standardPath
-    var cgroup: String?
-
-    init(_ arguments: [String]) {
-        var rest = arguments.dropFirst()
-        while let name = rest.popFirst() {
-            switch (name, rest.popFirst()) {
-            case ("--run", let path?): run = path
-            case ("--cgroup", let path?): cgroup = path
-            default: Self.refuse()
-            }
-        }
-        if Credentials.userID != 0 || (try? Files.kind(of: Warden.controlDescriptor))?.kind != .socket { Self.refuse() }
-    }
-
-    private static func refuse() -> Never {
-        let text = """
-            martlet-warden is the privileged half of martlet and is started by it, as root, with a socket as descriptor \
-            3. Use martlet instead: see 'martlet --help'.
-
-            """
-        try? Files.write(Array(text.utf8), to: 2, named: "standard error")
-        _exit(64)
-    }
-}
-
-struct Warden: ~Copyable {
-    static let controlDescriptor: Int32 = 3
 
     private let foundations: Foundations
+    private let once: Bool
     private let control = MessageSocket(raw: Warden.controlDescriptor)
     private let queue: EventQueue
     private var sandboxes: [UInt32: Sandbox] = [:]
@@ -68,31 +41,32 @@ struct Warden: ~Copyable {
         func token(_ id: UInt32) -> UInt64 { UInt64(id) << 8 | rawValue }
     }
 
-    init(_ foundations: Foundations) throws(Refusal) {
+    private init(_ foundations: Foundations, once: Bool) throws(Refusal) {
         do throws(SystemError) {
             let queue = try EventQueue()
             try queue.watch(Self.controlDescriptor, token: Source.control.token(0))
-            self.init(foundations, queue)
+            self.init(foundations, once, queue)
         } catch {
             throw Refusal(.step, "wait for requests: \(error)")
         }
     }
 
-    private init(_ foundations: Foundations, _ queue: consuming EventQueue) {
+    private init(_ foundations: Foundations, _ once: Bool, _ queue: consuming EventQueue) {
         self.foundations = foundations
+        self.once = once
         self.queue = queue
     }
 
     /// Until the other side is gone.
-    mutating func serve() {
-        while true {
+    private mutating func serve() {
+        while !isDone {
             guard let tokens = try? queue.wait(milliseconds: millisecondsToDeadline()) else { break }
             endOverdue()
             for token in tokens {
                 guard let source = Source(rawValue: token & 0xff) else { continue }
                 let id = UInt32(truncatingIfNeeded: token >> 8)
                 if source == .control {
-                    guard takeRequest() else { return endAll() }
+                    guard takeRequests() else { return endAll() }
                 } else if let sandbox = sandboxes[id] {
                     handle(source, of: sandbox)
                 }
@@ -101,18 +75,21 @@ struct Warden: ~Copyable {
         endAll()
     }
 
+    private var isDone = false
+
     // MARK: requests
 
     /// False when the other side is gone, or speaks another language: there is no sense in going on with it.
-    private mutating func takeRequest() -> Bool {
-        guard let reception = try? control.receive(block: false) else { return false }
-        switch consume reception {
-        case .closed: return false
-        case .nothing: return true
-        case .message(let message):
-            guard let request = try? WardenRequest(decoding: message.bytes) else { return false }
-            answer(request, message.takeDescriptors())
-            return true
+    private mutating func takeRequests() -> Bool {
+        while true {
+            guard let reception = try? control.receive(block: false) else { return false }
+            switch consume reception {
+            case .closed: return false
+            case .nothing: return true
+            case .message(let message):
+                guard let request = try? WardenRequest(decoding: message.bytes) else { return false }
+                answer(request, message.takeDescriptors())
+            }
         }
     }
 
@@ -137,6 +114,7 @@ struct Warden: ~Copyable {
         } catch {
             sandboxes[request.id] = nil
             reply(.refused(id: request.id, error))
+            isDone = once
         }
     }
 
@@ -161,20 +139,26 @@ struct Warden: ~Copyable {
     private mutating func handle(_ source: Source, of sandbox: Sandbox) {
         switch source {
         case .control: break
-        case .channel:
-            if let steps = sandbox.hear() {
-                reply(.started(id: sandbox.id, steps: (wardenSteps.removeValue(forKey: sandbox.id) ?? []) + steps))
-            }
+        case .channel: hear(sandbox)
         case .memory:
             if sandbox.isOutOfMemory() { sandbox.end(because: .outOfMemory) }
         case .process:
+            // A last word that is still in the channel.
+            hear(sandbox)
             let id = sandbox.id
             sandboxes[id] = nil
             wardenSteps[id] = nil
+            isDone = once
             switch sandbox.bury() {
             case .outcome(let outcome): reply(.ended(id: id, outcome))
             case .refusal(let refusal): reply(.refused(id: id, refusal))
             }
+        }
+    }
+
+    private mutating func hear(_ sandbox: Sandbox) {
+        if let steps = sandbox.hear() {
+            reply(.started(id: sandbox.id, steps: (wardenSteps.removeValue(forKey: sandbox.id) ?? []) + steps))
         }
     }
 

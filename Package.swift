@@ -44,5 +44,20 @@ let package = Package(
         .executableTarget(
             name: "martlet", dependencies: ["Warden", "Sandbox", "Linux", "Wire"], swiftSettings: strict,
             linkerSettings: staticLink),
+
+        // Without root, in seconds.
+        .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: strict),
+        .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: strict),
+        .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "Wire"], swiftSettings: strict),
+
+        // With root: drives the built programs from outside. Attacks is what must not get through.
+        .target(name: "CAttacks", path: "Tests/Subjects/CAttacks", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .executableTarget(
+            name: "attacks", dependencies: ["CAttacks"], path: "Tests/Subjects/Attacks", swiftSettings: strict,
+            linkerSettings: staticLink),
+        .target(name: "IntegrationSupport", path: "Tests/Integration/Support", swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests", dependencies: ["IntegrationSupport"], path: "Tests/Integration",
+            exclude: ["Support"], swiftSettings: strict),
     ]
 )

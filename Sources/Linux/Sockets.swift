@@ -75,7 +75,9 @@ package struct MessageSocket: ~Copyable, Sendable {
             filled = max(0, count)
         }
         if count == -Int(EAGAIN) { return .nothing }
-        if count == -Int(ECONNRESET) { return .closed }
+        // The other side went without reading all that we had sent. The kernel says so once, before it gives out what the
+        // other side had sent.
+        if count == -Int(ECONNRESET) { return try receive(block: block, limit: limit) }
         try Kernel.check(count, "recvmsg")
         let received = Descriptors(owning: descriptors.prefix(Int(descriptorCount)))
         if count == 0 { return .closed }

@@ -223,8 +223,23 @@ package final class Sandbox {
         kill()
     }
 
-    /// True when the kernel has killed something in it for lack of memory; then the rest must end too.
-    package func isOutOfMemory() -> Bool { group.outOfMemoryKills() > 0 }
+    /// cgroup v1 reports a lack of memory before the kernel has killed anything for it, and it may yet find some: until
+    /// this time, look again and again.
+    package private(set) var isShortOfMemoryUntil: UInt64?
+
+    package func noticeShortage() { isShortOfMemoryUntil = Clock.now + 5_000_000_000 }
+
+    /// Ends all of it when the kernel has killed a part of it for lack of memory.
+    package func endIfOutOfMemory() {
+        if isOutOfMemory() {
+            isShortOfMemoryUntil = nil
+            end(because: .outOfMemory)
+        } else if let until = isShortOfMemoryUntil, until < Clock.now {
+            isShortOfMemoryUntil = nil
+        }
+    }
+
+    private func isOutOfMemory() -> Bool { group.outOfMemoryKills() > 0 }
 
     private func kill() {
         group.kill()

@@ -19,6 +19,7 @@ package struct Warden: ~Copyable {
         Files.setCreationMask(0)
         do throws(Refusal) {
             var warden = try Warden(try Foundations(run: directory, cgroup: cgroup), once: once)
+            if !once { _ = warden.sweep() }
             warden.serve()
         } catch {
             // There is no request to answer yet: the caller waits for the first word.
@@ -98,7 +99,9 @@ package struct Warden: ~Copyable {
         case .create(let request): create(request, descriptors)
         case .signal(let id, let number): sandboxes[id]?.forward(signal: number)
         case .kill(let id): sandboxes[id]?.end(because: .killed)
-        case .sweep: reply(.swept(Sweep(foundations.engine, foundations.blocks).run()))
+        case .sweep:
+            reply(.swept(sweep()))
+            isDone = once
         }
     }
 
@@ -111,12 +114,16 @@ package struct Warden: ~Copyable {
             sandboxes[request.id] = sandbox
             wardenSteps[request.id] = log.steps
             try watch(sandbox)
+            // Pid 1 has half a millisecond of work to do now, and we have none.
+            if once { _ = sweep() }
         } catch {
             sandboxes[request.id] = nil
             reply(.refused(id: request.id, error))
             isDone = once
         }
     }
+
+    private func sweep() -> UInt32 { Sweep(foundations.engine, foundations.blocks).run() }
 
     /// The steps of our own half, until pid 1 has sent its own.
     private var wardenSteps: [UInt32: [Step]] = [:]
@@ -141,7 +148,8 @@ package struct Warden: ~Copyable {
         case .control: break
         case .channel: hear(sandbox)
         case .memory:
-            if sandbox.isOutOfMemory() { sandbox.end(because: .outOfMemory) }
+            sandbox.noticeShortage()
+            sandbox.endIfOutOfMemory()
         case .process:
             // A last word that is still in the channel.
             hear(sandbox)
@@ -163,6 +171,7 @@ package struct Warden: ~Copyable {
     }
 
     private func millisecondsToDeadline() -> Int32 {
+        if sandboxes.values.contains(where: { $0.isShortOfMemoryUntil != nil }) { return 2 }
         guard let next = sandboxes.values.compactMap(\.deadline).min() else { return -1 }
         let now = Clock.now
         return next <= now ? 0 : Int32(min((next - now + 999_999) / 1_000_000, 60_000))
@@ -172,6 +181,7 @@ package struct Warden: ~Copyable {
         let now = Clock.now
         for sandbox in sandboxes.values {
             if let deadline = sandbox.deadline, deadline <= now { sandbox.end(because: .timedOut) }
+            if sandbox.isShortOfMemoryUntil != nil { sandbox.endIfOutOfMemory() }
         }
     }
 

@@ -57,7 +57,7 @@ package final class EngineGroup {
     }
 
     /// Refuses a start whose limits cannot be held.
-    func check(waived: Set<Limit>) throws(Refusal) {
+    package func check(waived: Set<Limit>) throws(Refusal) {
         for limit in Limit.allCases where !waived.contains(limit) {
             if let reason = missing[limit] {
                 throw Refusal(

@@ -40,6 +40,7 @@ struct NumberTree {
     ///   - allowed: numbers that are allowed whatever their arguments
     ///   - newest: the highest number that the profile knows; higher ones get `unknown`
     init(allowed: Set<UInt32>, newest: UInt32, unknown: UInt32, allow: UInt32) {
+        precondition(!allowed.isEmpty, "without a number to look for, the tree would fall through to its answer")
         var boundaries: [UInt32] = []
         for number in allowed.sorted() {
             if boundaries.last == number { boundaries.removeLast() } else { boundaries.append(number) }

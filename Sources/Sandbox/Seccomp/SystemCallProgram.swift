@@ -55,6 +55,14 @@ package enum SystemCallProgram {
         return number
     }
 
+    /// The name of a number on this architecture, nil when it has none.
+    static func name(of number: Int32) -> String? {
+        let native: UInt32 = 0
+        guard let name = unsafe seccomp_syscall_resolve_num_arch(native, number) else { return nil }
+        defer { unsafe free(name) }
+        return unsafe String(cString: name)
+    }
+
     private static func allow(
         _ call: Int32, _ condition: SystemCallGroup.Condition, in context: scmp_filter_ctx
     ) throws {

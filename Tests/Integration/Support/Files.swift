@@ -1,0 +1,84 @@
+// Files and processes of the host, as far as tests need them.
+
+import Glibc
+
+package enum HostFiles {
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
+        init(_ what: String) { description = unsafe "\(what): \(String(cString: strerror(errno)))" }
+    }
+
+    /// A fresh directory that everybody may look into; in TMPDIR or else on a disk, because /tmp may be memory.
+    package static func makeTemporaryDirectory(_ name: String) throws -> String {
+        var template = Array("\(Binaries.environment("TMPDIR") ?? "/var/tmp")/\(name)-XXXXXX".utf8CString)
+        guard unsafe mkdtemp(&template) != nil else { throw Failure("mkdtemp") }
+        let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        unsafe chmod(path, 0o755)
+        return path
+    }
+
+    package static func makeDirectory(_ path: String, mode: UInt32 = 0o755) throws {
+        guard unsafe mkdir(path, mode) == 0, unsafe chmod(path, mode) == 0 else { throw Failure("mkdir \(path)") }
+    }
+
+    package static func write(_ text: String, to path: String, mode: UInt32 = 0o644) throws {
+        try write(Array(text.utf8), to: path, mode: mode)
+    }
+
+    package static func copy(_ source: String, to path: String, mode: UInt32 = 0o755) throws {
+        try write(try read(source), to: path, mode: mode)
+    }
+
+    package static func makeLink(_ path: String, to target: String) throws {
+        guard unsafe symlink(target, path) == 0 else { throw Failure("symlink \(path)") }
+    }
+
+    package static func remove(_ path: String) {
+        for name in names(in: path) { remove("\(path)/\(name)") }
+        if unsafe rmdir(path) != 0 { unsafe unlink(path) }
+    }
+
+    package static func read(_ path: String) throws -> [UInt8] {
+        let file = unsafe open(path, O_RDONLY)
+        guard file >= 0 else { throw Failure("opening \(path)") }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 20)
+        while case let count = unsafe Glibc.read(file, &chunk, chunk.count), count > 0 { bytes += chunk[..<count] }
+        return bytes
+    }
+
+    /// Nothing where there is no directory, or a link.
+    package static func names(in path: String) -> [String] {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, let stream = unsafe opendir(path)
+        else { return [] }
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while let entry = unsafe readdir(stream) {
+            var bytes = unsafe entry.pointee.d_name
+            names.append(
+                unsafe withUnsafeBytes(of: &bytes) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+        }
+        return names.filter { $0 != "." && $0 != ".." }
+    }
+
+    private static func write(_ bytes: [UInt8], to path: String, mode: UInt32) throws {
+        let file = unsafe open(path, O_CREAT | O_TRUNC | O_WRONLY, 0o600)
+        guard file >= 0 else { throw Failure("opening \(path)") }
+        defer { close(file) }
+        guard unsafe Glibc.write(file, bytes, bytes.count) == bytes.count, fchmod(file, mode) == 0 else {
+            throw Failure("writing \(path)")
+        }
+    }
+}
+
+package enum HostProcesses {
+    /// The processes of the host that have `word` among their arguments.
+    package static func having(_ word: String) -> [Int32] {
+        HostFiles.names(in: "/proc").compactMap(Int32.init).filter { pid in
+            guard pid != getpid(), let words = try? HostFiles.read("/proc/\(pid)/cmdline") else { return false }
+            return words.split(separator: 0).contains { $0.elementsEqual(word.utf8) }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import Glibc
+import Linux
+import Testing
+
+@Suite struct MessageSockets {
+    let here: MessageSocketBox
+    let there: MessageSocketBox
+
+    /// Tests may not hold what cannot be copied.
+    final class MessageSocketBox {
+        let socket: MessageSocket
+        init(raw: Int32) { socket = MessageSocket(raw: raw) }
+    }
+
+    init() throws {
+        let ends = try MessageSocket.pair()
+        here = MessageSocketBox(raw: ends.here)
+        there = MessageSocketBox(raw: ends.there)
+    }
+
+    private func receive(limit: Int = MessageSocket.longest) throws -> (bytes: [UInt8], descriptors: [Int32])? {
+        switch try there.socket.receive(block: false, limit: limit) {
+        case .nothing: return nil
+        case .closed: return nil
+        case .message(let message):
+            var message = message
+            var raws: [Int32] = []
+            while let one = message.descriptors.next() { raws.append(one.release()) }
+            return (message.bytes, raws)
+        }
+    }
+
+    @Test func messagesArriveWholeAndInOrder() throws {
+        try here.socket.send([1, 2, 3])
+        try here.socket.send([4])
+        #expect(try receive()?.bytes == [1, 2, 3])
+        #expect(try receive()?.bytes == [4])
+        #expect(try receive() == nil)
+    }
+
+    @Test func descriptorsArriveCloseOnExec() throws {
+        let file = try Files.open("/dev/null")
+        try here.socket.send([1], descriptors: [file.raw, file.raw])
+        let descriptors = try #require(try receive()).descriptors
+        #expect(descriptors.count == 2)
+        for raw in descriptors {
+            #expect(fcntl(raw, F_GETFD) & FD_CLOEXEC != 0)
+            close(raw)
+        }
+    }
+
+    @Test func tooLongIsRefusedBySender() {
+        #expect(throws: SystemError.self) {
+            try here.socket.send([UInt8](repeating: 0, count: MessageSocket.longest + 1))
+        }
+    }
+
+    @Test func tooLongIsRefusedByReceiverAndItsDescriptorsAreClosed() throws {
+        let file = try Files.open("/dev/null")
+        let before = try Files.names(in: "/proc/self/fd").count
+        try here.socket.send([UInt8](repeating: 7, count: 2000), descriptors: [file.raw])
+        #expect(throws: SystemError(call: "recvmsg", subject: "", code: EMSGSIZE)) { try receive(limit: 1000) }
+        #expect(try Files.names(in: "/proc/self/fd").count == before)
+    }
+
+    @Test func theLastWordOfOneThatDidNotListenIsHeard() throws {
+        let ends = try MessageSocket.pair()
+        let mine = MessageSocket(raw: ends.here)
+        do {
+            let other = MessageSocket(raw: ends.there)
+            try mine.send([1])
+            try other.send([2])
+        }
+        guard case .message(let message) = try mine.receive(block: false) else {
+            Issue.record("the last word was lost")
+            return
+        }
+        #expect(message.bytes == [2])
+    }
+
+    @Test func theEndOfTheOtherSideIsSeen() throws {
+        let ends = try MessageSocket.pair()
+        let mine = MessageSocket(raw: ends.here)
+        do { _ = MessageSocket(raw: ends.there) }
+        guard case .closed = try mine.receive(block: false) else {
+            Issue.record("the end was not seen")
+            return
+        }
+    }
+}

@@ -1,0 +1,161 @@
+import Glibc
+import Testing
+
+@testable import Sandbox
+
+/// Runs classic BPF programs as the kernel does, as far as filters of system calls use it.
+struct Machine {
+    struct Call {
+        var number: UInt32
+        var arguments: [UInt64] = []
+        var architecture: UInt32 = 0xc000_003e
+    }
+
+    let program: [UInt8]
+
+    private func word(_ call: Call, at offset: UInt32) -> UInt32 {
+        switch offset {
+        case 0: return call.number
+        case 4: return call.architecture
+        default:
+            let index = Int(offset - 16) / 8
+            let argument = index < call.arguments.count ? call.arguments[index] : 0
+            return UInt32(truncatingIfNeeded: offset % 8 == 0 ? argument : argument >> 32)
+        }
+    }
+
+    func verdict(on call: Call) -> UInt32 {
+        var accumulator: UInt32 = 0
+        var at = 0
+        while true {
+            let bytes = program[at * 8..<at * 8 + 8].map { UInt32($0) }
+            let code = bytes[0] | bytes[1] << 8
+            let value = bytes[4] | bytes[5] << 8 | bytes[6] << 16 | bytes[7] << 24
+            func jump(_ condition: Bool) { at += 1 + Int(condition ? bytes[2] : bytes[3]) }
+            switch code {
+            case 0x20: accumulator = word(call, at: value); at += 1
+            case 0x54: accumulator &= value; at += 1
+            case 0x05: at += 1 + Int(value)
+            case 0x15: jump(accumulator == value)
+            case 0x25: jump(accumulator > value)
+            case 0x35: jump(accumulator >= value)
+            case 0x45: jump(accumulator & value != 0)
+            case 0x06: return value
+            default: fatalError("an instruction no filter has: \(code)")
+            }
+        }
+    }
+}
+
+@Suite struct Filter {
+    let machine: Machine
+    private let allow: UInt32 = 0x7fff_0000
+    private let refuse = 0x0005_0000 | UInt32(EPERM)
+    private let unknown = 0x0005_0000 | UInt32(ENOSYS)
+    private let kill: UInt32 = 0x8000_0000
+
+    init() throws { machine = Machine(program: try SystemCallProgram.compile()) }
+
+    private func verdict(_ name: String, _ arguments: UInt64...) throws -> UInt32 {
+        machine.verdict(on: .init(number: UInt32(try SystemCallProgram.number(of: name)), arguments: arguments))
+    }
+
+    @Test func everyCallIsDecidedAsTheProfileSays() throws {
+        let allowed = SystemCalls.allowed.filter { if case .always = $0.condition { true } else { false } }
+        for name in allowed.flatMap(\.names) { #expect(try verdict(name) == allow, "\(name)") }
+        for name in SystemCalls.refused.flatMap(\.names) {
+            guard try SystemCallProgram.number(of: name) >= 0 else { continue }
+            #expect(try verdict(name) == refuse, "\(name)")
+        }
+        for name in SystemCalls.unknown.flatMap(\.names) { #expect(try verdict(name) == unknown, "\(name)") }
+    }
+
+    /// The profile must have looked at every call there is: a row for each, and no call in two rows of different mind.
+    @Test func everyCallOfThisArchitectureHasARow() throws {
+        var rows: [Int32: Int] = [:]
+        for list in [SystemCalls.allowed, SystemCalls.refused, SystemCalls.unknown] {
+            for name in Set(list.flatMap(\.names)) { rows[try SystemCallProgram.number(of: name), default: 0] += 1 }
+        }
+        for number in 0...(try SystemCallProgram.number(of: SystemCallProgram.newest)) {
+            guard let name = SystemCallProgram.name(of: number) else { continue }
+            #expect(rows[number] == 1, "\(name) (\(number)) stands in \(rows[number] ?? 0) lists")
+        }
+    }
+
+    @Test func namespacesCannotBeMadeByClone() throws {
+        #expect(try verdict("clone", 0x3d0f00) == allow)  // what pthread_create asks for
+        #expect(try verdict("clone", UInt64(SIGCHLD)) == allow)
+        for flag in [0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000] {
+            #expect(try verdict("clone", UInt64(flag | 0x100)) == refuse)
+        }
+    }
+
+    @Test func onlyOrdinarySocketsCanBeMade() throws {
+        for family in [UInt64(1), 2, 10] { #expect(try verdict("socket", family, 1, 0) == allow) }
+        #expect(try verdict("socket", 16, 3, 0) == allow)  // routing netlink
+        for family in UInt64(0)..<50 where ![1, 2, 10, 16].contains(family) {
+            #expect(try verdict("socket", family, 1, 0) == refuse, "family \(family)")
+        }
+        for netlink in UInt64(1)..<24 { #expect(try verdict("socket", 16, 3, netlink) == refuse) }
+    }
+
+    @Test func upperHalvesOfIntArgumentsDoNotMatter() throws {
+        #expect(try verdict("socket", 0xffff_ffff_0000_0028, 1, 0) == refuse)  // AF_VSOCK in disguise
+        #expect(try verdict("ioctl", 0, 0xdead_beef_0000_5412) == refuse)
+        #expect(try verdict("personality", 0xffff_ffff_ffff_ffff) == allow)
+    }
+
+    @Test func terminalsCannotBeTypedInto() throws {
+        #expect(try verdict("ioctl", 0, 0x5401) == allow)
+        #expect(try verdict("ioctl", 0, 0x5412) == refuse)  // TIOCSTI
+        #expect(try verdict("ioctl", 0, 0x541c) == refuse)  // TIOCLINUX
+    }
+
+    @Test func devicesCannotBeMade() throws {
+        #expect(try verdict("mknod", 0, 0o010644) == allow)
+        #expect(try verdict("mknod", 0, 0o020644) == refuse)
+        #expect(try verdict("mknodat", 0, 0, 0o060644) == refuse)
+    }
+
+    @Test func addressesStayRandom() throws {
+        #expect(try verdict("personality", 0) == allow)
+        #expect(try verdict("personality", 0x0040000) == refuse)
+    }
+
+    @Test func newerCallsAreUnknown() throws {
+        let newest = UInt32(try SystemCallProgram.number(of: SystemCallProgram.newest))
+        for number in newest + 1..<newest + 50 { #expect(machine.verdict(on: .init(number: number)) == unknown) }
+    }
+
+    @Test func otherWaysToCallAreDeath() {
+        #expect(machine.verdict(on: .init(number: 4, architecture: 0x4000_0003)) == kill)  // int 0x80
+        #expect(machine.verdict(on: .init(number: 0x4000_0000 | 39)) == kill)  // x32
+    }
+
+    @Test func theProgramIsShort() {
+        // Installing it costs every sandbox, in proportion to its length.
+        #expect(machine.program.count / 8 < 400)
+    }
+}
+
+@Suite struct NumberTrees {
+    private func verdicts(_ allowed: Set<UInt32>, newest: UInt32) -> [UInt32] {
+        let tree = NumberTree(allowed: allowed, newest: newest, unknown: 2, allow: 1)
+        let behind = NumberTree.Instruction(code: 0x06, value: 3)
+        let machine = Machine(program: (tree.program + [behind]).flatMap(\.bytes))
+        return (0..<newest + 3).map { machine.verdict(on: .init(number: $0)) }
+    }
+
+    @Test func decidesEveryNumber() {
+        var random = SystemRandomNumberGenerator()
+        for density in [0.05, 0.5, 0.95, 1.0] {
+            let newest: UInt32 = 200
+            let some = (0...newest).filter { _ in Double.random(in: 0..<1, using: &random) < density }
+            let allowed = Set(some + [7])
+            let expected = (0..<newest + 3).map { number -> UInt32 in
+                number > newest ? 2 : allowed.contains(number) ? 1 : 3
+            }
+            #expect(verdicts(allowed, newest: newest) == expected)
+        }
+    }
+}

@@ -1,0 +1,117 @@
+import Testing
+import Wire
+
+@Suite struct Messages {
+    static let request = SandboxRequest(
+        id: 7, command: ["/bin/sh", "-c", "echo ü"], environment: ["A=b", "C="], root: "/r", code: "/c",
+        layers: ["/l1", "/l2"], memoryMB: 256, tmpMB: 64, timeoutMS: 1500, waived: [.cpu], without: [.seccomp, .nosuid])
+
+    static let requests: [WardenRequest] = [
+        .create(request), .create(SandboxRequest(command: ["x"], root: "/")), .signal(id: 3, number: 15), .kill(id: 9), .sweep,
+    ]
+
+    static let steps = [
+        Step(side: .warden, name: "a", start: 1, end: 2), Step(side: .inside, name: "b", start: 3, end: UInt64.max),
+    ]
+
+    static let replies: [WardenReply] =
+        [.started(id: 1, steps: steps), .started(id: 1, steps: []), .swept(5)]
+        + Refusal.Kind.allCases.map { .refused(id: 2, Refusal($0, "because")) }
+        + [
+            Outcome.Reason.exited(3), .signalled(9), .timedOut, .outOfMemory, .killed,
+        ].map { .ended(id: 4, Outcome(reason: $0, wallNS: 1, cpuUS: 2, peakMemory: nil)) }
+        + [.ended(id: 4, Outcome(reason: .exited(0), wallNS: 1, cpuUS: 2, peakMemory: 3))]
+
+    @Test(arguments: requests) func requestsComeBackAsTheyWent(_ request: WardenRequest) throws {
+        #expect(try WardenRequest(decoding: request.encoded()) == request)
+    }
+
+    @Test(arguments: replies) func repliesComeBackAsTheyWent(_ reply: WardenReply) throws {
+        #expect(try WardenReply(decoding: reply.encoded()) == reply)
+    }
+
+    static let initMessages: [InitRequest] = [.go(handed: [.root, .devices, .layer, .layer, .group]), .signal(2)]
+
+    @Test(arguments: initMessages) func initRequestsComeBackAsTheyWent(_ request: InitRequest) throws {
+        #expect(try InitRequest(decoding: request.encoded()) == request)
+    }
+
+    static let initReports: [InitReport] = [
+        .started(steps: steps), .refused(Refusal(.step, "no")), .exited(status: 255), .signalled(number: 11),
+    ]
+
+    @Test(arguments: initReports) func initReportsComeBackAsTheyWent(_ report: InitReport) throws {
+        #expect(try InitReport(decoding: report.encoded()) == report)
+    }
+}
+
+/// Bytes that no sender of ours makes: each must be an error, none a crash, none a large allocation.
+@Suite struct HostileMessages {
+    @Test func everyTruncationIsRefused() {
+        let whole = WardenRequest.create(Messages.request).encoded()
+        for count in 0..<whole.count {
+            #expect(throws: DecodingError.self) { try WardenRequest(decoding: Array(whole[..<count])) }
+        }
+    }
+
+    @Test func trailingBytesAreRefused() {
+        #expect(throws: DecodingError.trailingBytes(1)) {
+            try WardenRequest(decoding: WardenRequest.sweep.encoded() + [0])
+        }
+    }
+
+    @Test func unknownKindsAreRefused() {
+        for kind in [UInt8(0), 5, 255] {
+            #expect(throws: DecodingError.unknownKind(kind)) { try WardenRequest(decoding: [kind]) }
+        }
+    }
+
+    @Test func aZeroByteInATextIsRefused() {
+        var bytes = WardenRequest.create(Messages.request).encoded()
+        let slash = bytes.firstIndex(of: UInt8(ascii: "/"))!
+        bytes[slash + 1] = 0
+        #expect(throws: DecodingError.zeroByte) { try WardenRequest(decoding: bytes) }
+    }
+
+    @Test func textThatIsNotUTF8IsRefused() {
+        var bytes = WardenRequest.create(Messages.request).encoded()
+        bytes[bytes.firstIndex(of: UInt8(ascii: "/"))!] = 0xff
+        #expect(throws: DecodingError.notText) { try WardenRequest(decoding: bytes) }
+    }
+
+    @Test func aLengthBeyondTheMessageIsRefusedBeforeAnythingIsMade() {
+        var encoder = Encoder()
+        encoder.put(UInt8(1))
+        encoder.put(UInt32(1))
+        encoder.put(UInt32.max)
+        #expect(throws: DecodingError.tooMany(Int(UInt32.max))) { try WardenRequest(decoding: encoder.bytes) }
+    }
+
+    @Test func anUnknownMeasureIsRefused() {
+        var bytes = WardenRequest.create(Messages.request).encoded()
+        bytes[bytes.count - 1] ^= 1
+        #expect(throws: DecodingError.self) { try WardenRequest(decoding: bytes) }
+    }
+
+    @Test func randomBytesNeverCrash() {
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<20_000 {
+            let bytes = (0..<Int.random(in: 0..<64, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            _ = try? WardenRequest(decoding: bytes)
+            _ = try? WardenReply(decoding: bytes)
+            _ = try? InitRequest(decoding: bytes)
+            _ = try? InitReport(decoding: bytes)
+        }
+    }
+
+    @Test func flippedBitsNeverCrash() {
+        let whole = WardenRequest.create(Messages.request).encoded()
+        for position in whole.indices {
+            for bit in 0..<8 {
+                var bytes = whole
+                bytes[position] ^= 1 << bit
+                _ = try? WardenRequest(decoding: bytes)
+            }
+        }
+    }
+}

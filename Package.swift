@@ -59,5 +59,18 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests", dependencies: ["IntegrationSupport"], path: "Tests/Integration",
             exclude: ["Support"], swiftSettings: strict),
+
+        .executableTarget(
+            name: "bench-exec", dependencies: ["IntegrationSupport", "Linux"], path: "Tests/Benchmarks",
+            swiftSettings: strict, linkerSettings: staticLink),
     ]
 )
+
+// libFuzzer brings a main function and sanitizers of its own: only in a build of its own (`scripts/dev fuzz`).
+if Context.environment["MARTLET_FUZZ"] != nil {
+    let fuzzer = ["-sanitize=fuzzer,address", "-parse-as-library"]
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["Sandbox", "Wire"], path: "Tests/Fuzz",
+            swiftSettings: strict + [.unsafeFlags(fuzzer)], linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]))
+}

@@ -72,7 +72,7 @@ struct Inside: ~Copyable {
         if !without.contains(.hostNameNamespace) {
             try log.step("host name") { () throws(SystemError) in try Network.setHostName(plan.hostName) }
         }
-        let handed = try receiveGo()
+        let mounts = try receiveMounts()
         // The stage is reached while this process still is who may reach it.
         try log.step("step onto the stage") { () throws(SystemError) in
             try Mounts.makeAllPrivate()
@@ -83,7 +83,13 @@ struct Inside: ~Copyable {
             try Credentials.setGroup(0)
             try Credentials.setUser(UserIDs(all: 0))
         }
-        try handed.assemble(&log, tmpMB: plan.request.tmpMB, without: without)
+        try mounts.assemble(&log, tmpMB: plan.request.tmpMB, without: without)
+        // By now the warden has set the limits. Born into the group of cgroup v2, this process joins those of v1 itself.
+        try joinGroups()
+        // After joining, so that the sandbox sees its own group as the root of all groups.
+        if !without.contains(.cgroupNamespace) {
+            try log.step("cgroup namespace") { () throws(SystemError) in try Namespaces.cgroup.unshare() }
+        }
         try log.step("working directory") { () throws(SystemError) in try Mounts.changeDirectory(to: "/var/task") }
         try log.step("resource limits") { () throws(SystemError) in
             Files.setCreationMask(0o022)
@@ -100,24 +106,17 @@ struct Inside: ~Copyable {
     }
 
     private static func keepOnly(_ streams: [Int32], _ channel: Int32, closingOthers: Bool) throws(SystemError) {
-        for (target, raw) in streams.enumerated() { try FileDescriptor.duplicate(raw, onto: Int32(target)) }
+        for (target, raw) in streams.enumerated() where raw != target {
+            try FileDescriptor.duplicate(raw, onto: Int32(target))
+        }
         try FileDescriptor.duplicate(channel, onto: channelNumber, closeOnExec: true)
         if closingOthers { FileDescriptor.closeAll(from: channelNumber + 1) }
     }
 
-    /// Waits until the warden has mapped the users and made the mounts ready, and joins the groups of cgroup v1.
-    private mutating func receiveGo() throws(Refusal) -> RootAssembly {
-        let (kinds, raws) = try log.step("wait for the warden") { () throws(SystemError) in
-            try Self.nextGo(channel)
-        }
+    /// Waits until the warden has mapped the users and made the mounts ready.
+    private mutating func receiveMounts() throws(Refusal) -> RootAssembly {
+        let (kinds, raws) = try log.step("wait for the mounts") { () throws(SystemError) in try Self.nextGo(channel) }
         func all(_ kind: Handed) -> [Int32] { zip(kinds, raws).filter { $0.0 == kind }.map(\.1) }
-        let groups = all(.group)
-        let without = without
-        try log.step("join the groups") { () throws(SystemError) in
-            for raw in groups { try Files.write(Array("0".utf8), to: raw, named: "tasks") }
-            // After joining, so that the sandbox sees its own group as the root of all groups.
-            if !without.contains(.cgroupNamespace) { try Namespaces.cgroup.unshare() }
-        }
         guard let root = all(.root).first, let devices = all(.devices).first else {
             throw Refusal(.step, "the warden handed over no root")
         }
@@ -125,6 +124,13 @@ struct Inside: ~Copyable {
             root: FileDescriptor(owning: root), devices: FileDescriptor(owning: devices),
             skeleton: Descriptors(owning: all(.skeleton)), code: Descriptors(owning: all(.code)),
             layers: Descriptors(owning: all(.layer)))
+    }
+
+    private mutating func joinGroups() throws(Refusal) {
+        let (_, groups) = try log.step("wait for the limits") { () throws(SystemError) in try Self.nextGo(channel) }
+        try log.step("join the groups") { () throws(SystemError) in
+            for raw in groups { try Files.write(Array("0".utf8), to: raw, named: "tasks") }
+        }
     }
 
     private static func nextGo(_ channel: borrowing MessageSocket) throws(SystemError) -> GoMessage {

@@ -2,7 +2,7 @@
 // order; the other half is in Inside.swift and runs at the same time.
 
 import Glibc
-package import Linux
+import Linux
 package import Wire
 
 /// What all sandboxes of a warden share.
@@ -12,15 +12,21 @@ package final class Foundations {
     package let blocks: UserBlocks
     let filter: [UInt8]
 
-    package init(run: String, cgroup: String?) throws(Refusal) {
+    package init(run: String, cgroup: String?, _ log: inout StepLog) throws(Refusal) {
+        let start = Clock.now
         workplace = try Workplace(path: run)
         blocks = try UserBlocks(workplace: workplace)
+        log.add("open the run directory", from: start)
+        engine = try log.step("find the cgroups") { () throws(SystemError) in
+            EngineGroup(try Hierarchies.find(named: cgroup))
+        }
+        let compiling = Clock.now
         do {
-            engine = EngineGroup(try Hierarchies.find(named: cgroup))
             filter = try FilterStore(directory: run).filter()
         } catch {
-            throw Refusal(.step, "prepare the engine: \(error)")
+            throw Refusal(.step, "compile the filter: \(error)")
         }
+        log.add("load the filter", from: compiling)
     }
 }
 
@@ -47,15 +53,15 @@ package final class Sandbox {
 
     /// Returns when pid 1 has all it needs; what it then does is reported through the channel. On failure nothing stays.
     package static func start(
-        _ request: SandboxRequest, streams: consuming Descriptors, in foundations: Foundations, _ log: inout StepLog
+        _ request: SandboxRequest, streams: [Int32], in foundations: Foundations, _ log: inout StepLog
     ) throws(Refusal) -> Sandbox {
         if let problem = request.problem() { throw Refusal(.request, problem) }
         try foundations.engine.check(waived: request.waived)
         let inputs = try Inputs(request)
         let sandbox = try birth(request, streams, foundations, &log)
         do throws(Refusal) {
-            try sandbox.limit(request, &log)
             try sandbox.hand(inputs, to: request, &log)
+            try sandbox.limit(request, &log)
             return sandbox
         } catch {
             sandbox.kill()
@@ -67,7 +73,7 @@ package final class Sandbox {
 
     /// A process in its namespaces, and the group that it is born into.
     private static func birth(
-        _ request: SandboxRequest, _ streams: borrowing Descriptors, _ foundations: Foundations, _ log: inout StepLog
+        _ request: SandboxRequest, _ streams: [Int32], _ foundations: Foundations, _ log: inout StepLog
     ) throws(Refusal) -> Sandbox {
         let block = try foundations.blocks.take()
         let start = Clock.now
@@ -91,7 +97,7 @@ package final class Sandbox {
     }
 
     private init(
-        _ request: SandboxRequest, _ streams: borrowing Descriptors, _ group: SandboxGroup, _ block: UserBlock,
+        _ request: SandboxRequest, _ streams: [Int32], _ group: SandboxGroup, _ block: UserBlock,
         _ foundations: Foundations
     ) throws(SystemError) {
         var namespaces: Namespaces = [.user, .mount, .pid, .time]
@@ -102,7 +108,7 @@ package final class Sandbox {
         let there = MessageSocket(raw: ends.there)
         let plan = InsidePlan(
             request: request, stage: foundations.workplace.stage, hostName: block.groupName,
-            filter: foundations.filter, streams: [streams[0], streams[1], streams[2]], channel: there.raw)
+            filter: foundations.filter, streams: streams, channel: there.raw)
         switch try Processes.fork(into: namespaces, cgroup: try group.open()) {
         case .child:
             Inside.run(plan)
@@ -119,15 +125,15 @@ package final class Sandbox {
     }
 
     /// The command's streams must not be a way into the host's tree, and a pipe shall be openable by its new user.
-    private static func lend(_ streams: borrowing Descriptors, to block: UserBlock) throws(Refusal) {
+    private static func lend(_ streams: [Int32], to block: UserBlock) throws(Refusal) {
         do throws(SystemError) {
-            try streams.forEach { (_, stream) throws(SystemError) in
-                let about = try Files.kind(of: stream.raw)
+            for stream in streams {
+                let about = try Files.kind(of: stream)
                 if about.kind == .directory {
                     throw SystemError(call: "use", subject: "a directory as a standard stream", code: EISDIR)
                 }
                 if about.kind == .pipe(anonymous: true) {
-                    try Files.changeOwner(of: stream.raw, to: block.base + Privileges.user)
+                    try Files.changeOwner(of: stream, to: block.base + Privileges.user)
                 }
             }
         } catch {
@@ -141,9 +147,15 @@ package final class Sandbox {
             try group.apply(GroupLimits(memoryMB: request.memoryMB), waived: request.waived, in: engine)
         }
         memoryWatch = try log.step("watch the memory") { () throws(SystemError) in try group.watchMemory() }
+        // Pid 1 needs these last of all, and may be waiting for them.
+        try log.step("hand over the groups") { () throws(SystemError) in
+            var handed = HandedOver()
+            for raw in try group.joinFiles() { handed.add(.group, FileDescriptor(owning: raw)) }
+            try send(.go(handed: handed.kinds), handed.raws)
+        }
     }
 
-    /// Gives pid 1 its users, its mounts and its groups, and lets it go on.
+    /// Gives pid 1 its users and its mounts, and lets it go on.
     private func hand(
         _ inputs: consuming Inputs, to request: SandboxRequest, _ log: inout StepLog
     ) throws(Refusal) {
@@ -156,8 +168,7 @@ package final class Sandbox {
         }
         let start = Clock.now
         do throws(SystemError) {
-            var handed = try inputs.mounts(without: request.without, skeleton: skeleton, userNamespace: users)
-            for raw in try group.joinFiles() { handed.add(.group, FileDescriptor(owning: raw)) }
+            let handed = try inputs.mounts(without: request.without, skeleton: skeleton, userNamespace: users)
             log.add("make the mounts ready", from: start)
             try send(.go(handed: handed.kinds), handed.raws)
         } catch {

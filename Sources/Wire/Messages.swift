@@ -132,7 +132,8 @@ package enum InitReport: Equatable, Sendable {
 
 /// From the warden to pid 1.
 package enum InitRequest: Equatable, Sendable {
-    /// The users are mapped; comes with descriptors, one for each of `handed`, in its order.
+    /// Go on with these: comes with descriptors, one for each of `handed`, in its order. First the mounts, when the users
+    /// are mapped; then the groups, when the limits are set.
     case go(handed: [Handed])
     case signal(Int32)
 

@@ -18,7 +18,7 @@ enum Main {
             }
         }
         if Credentials.userID != 0 || (try? Files.kind(of: Warden.controlDescriptor))?.kind != .socket { refuse() }
-        Warden.run(directory: directory, cgroup: cgroup, once: false)
+        Warden.run(directory: directory, cgroup: cgroup)
     }
 
     private static func refuse() -> Never {

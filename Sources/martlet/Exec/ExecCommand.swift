@@ -1,8 +1,9 @@
-// `martlet exec`: one command in a sandbox of its own. Starts a warden, hands it the request and our standard streams,
-// passes signals on, and reports how it ended.
+// `martlet exec`: one command in a sandbox of its own. Makes the sandbox, passes signals on, and reports how it ended.
 
 import Glibc
 import Linux
+import Sandbox
+import Warden
 import Wire
 
 enum ExecCommand {
@@ -33,75 +34,58 @@ enum ExecCommand {
             return ExitStatus.noRights
         }
         let begun = Clock.now
-        var conversation = try Conversation(options)
-        let ending = try conversation.untilEnd()
-        conversation.finish()
-        return ExecReport(options: options, begun: begun, steps: ending.steps, ending: ending.how).tell()
+        let run = try ExecRun(options)
+        let ending = try run.untilEnd()
+        return ExecReport(options: options, begun: begun, steps: run.steps, ending: ending).tell()
     }
 }
 
 enum ExecEnding {
     case outcome(Outcome)
     case refusal(Refusal)
-    case wardenDied(swept: UInt32)
 }
 
-/// One request and what the warden says to it.
-private struct Conversation: ~Copyable {
-    private let warden: WardenProcess
-    private let signals: FileDescriptor
-    private let queue: EventQueue
+/// The one sandbox of this process. Root started it, so it keeps the sandbox itself: a warden of its own would add a
+/// process and no protection.
+private final class ExecRun {
     private let options: ExecOptions
+    private let signals: FileDescriptor
+    private var ending: ExecEnding?
+    private(set) var steps: [Step] = []
 
     /// Signals that are meant for the command when they reach us.
     private static let forwarded = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2]
+    private static let signalToken: UInt64 = 1
 
     init(_ options: ExecOptions) throws {
-        let warden = try WardenProcess(options.places)
-        // Afterwards, so that the warden does not inherit it. A signal in between ends us, and with us the warden.
-        let signals = try Signals.divert(Self.forwarded)
-        try warden.send(.create(options.request), descriptors: [0, 1, 2])
-        let queue = try EventQueue()
-        try queue.watch(warden.raw, token: 0)
-        try queue.watch(signals.raw, token: 1)
         self.options = options
-        self.signals = signals
-        self.warden = warden
-        self.queue = queue
+        // First of all: a signal from here on ends the command, and not us before it.
+        signals = try Signals.divert(Self.forwarded)
+        // The modes that the code names are the modes it means.
+        Files.setCreationMask(0)
     }
 
-    mutating func untilEnd() throws -> (how: ExecEnding, steps: [Step]) {
-        var steps: [Step] = []
+    func untilEnd() throws -> ExecEnding {
+        var log = StepLog(.warden)
+        let foundations = try Foundations(run: options.places.run, cgroup: options.places.cgroup, &log)
+        let keeper = try Keeper(foundations) { self.hear($0) }
+        try keeper.watch(signals.raw, token: Self.signalToken)
+        keeper.create(options.request, streams: [0, 1, 2], log)
+        // Pid 1 has half a millisecond of work to do now, and we have none.
+        _ = keeper.sweep()
         while true {
-            events: for token in try queue.wait(milliseconds: -1) {
-                if token == 1 {
-                    for number in try Signals.take(from: signals) {
-                        try warden.send(.signal(id: options.request.id, number: number))
-                    }
-                    continue
-                }
-                while true {
-                    switch try warden.reply(block: false) {
-                    case .reply(.started(_, let all)): steps = all
-                    case .reply(.ended(_, let outcome)): return (.outcome(outcome), steps)
-                    case .reply(.refused(_, let refusal)): return (.refusal(refusal), steps)
-                    case .reply(.swept): break
-                    case .gone: return (.wardenDied(swept: Self.sweep(options.places)), steps)
-                    case .nothing: continue events
-                    }
-                }
-            }
+            if let ending { return ending }
+            guard try !keeper.wait().isEmpty else { continue }
+            for number in try Signals.take(from: signals) { keeper.forward(signal: number, to: options.request.id) }
         }
     }
 
-    /// The kernel has ended the sandbox with its warden; another warden clears away the groups.
-    private static func sweep(_ places: Places) -> UInt32 {
-        guard let other = try? WardenProcess(places), (try? other.send(.sweep)) != nil else { return 0 }
-        var count: UInt32 = 0
-        if case .reply(.swept(let swept))? = try? other.reply() { count = swept }
-        other.finish()
-        return count
+    private func hear(_ reply: WardenReply) {
+        switch reply {
+        case .started(_, let steps): self.steps = steps
+        case .ended(_, let outcome): ending = .outcome(outcome)
+        case .refused(_, let refusal): ending = .refusal(refusal)
+        case .swept: break
+        }
     }
-
-    consuming func finish() { warden.finish() }
 }

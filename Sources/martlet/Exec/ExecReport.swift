@@ -28,7 +28,6 @@ struct ExecReport {
         switch ending {
         case .outcome(let outcome): ExitStatus.of(outcome.reason)
         case .refusal(let refusal): ExitStatus.of(refusal.kind)
-        case .wardenDied: ExitStatus.step
         }
     }
 
@@ -36,8 +35,6 @@ struct ExecReport {
     private var words: String? {
         switch ending {
         case .refusal(let refusal): return refusal.message
-        case .wardenDied(let swept):
-            return "the warden died, and the sandbox with it; \(swept == 0 ? "nothing was left" : "its group was removed")"
         case .outcome(let outcome):
             switch outcome.reason {
             case .exited, .signalled: return nil
@@ -90,7 +87,6 @@ struct ExecReport {
                 ("peak_memory_bytes", outcome.peakMemory.map { .integer(Int64($0)) } ?? .null),
             ]
         case .refusal(let refusal): members.append(("message", .text(refusal.message)))
-        case .wardenDied: members.append(("message", .text(words ?? "")))
         }
         members.append(("total_us", .integer(Int64((Clock.now - begun) / 1000))))
         members.append(("steps", .list(steps.map(describe))))
@@ -107,7 +103,6 @@ struct ExecReport {
 
     private var reason: String {
         switch ending {
-        case .wardenDied: return "warden-died"
         case .refusal(let refusal):
             switch refusal.kind {
             case .request: return "bad-request"

@@ -57,7 +57,7 @@ let package = Package(
             linkerSettings: staticLink),
         .target(name: "IntegrationSupport", path: "Tests/Integration/Support", swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["IntegrationSupport"], path: "Tests/Integration",
+            name: "IntegrationTests", dependencies: ["IntegrationSupport", "Linux", "Wire"], path: "Tests/Integration",
             exclude: ["Support"], swiftSettings: strict),
 
         .executableTarget(

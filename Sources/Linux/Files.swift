@@ -47,7 +47,10 @@ package enum Files {
         var mode: UInt32 = 0
         var owner: UInt32 = 0
         var anonymous: Int32 = 0
-        try Kernel.check(unsafe clinux_file_kind(raw, &mode, &owner, &anonymous), "fstat", "descriptor \(raw)")
+        let result = unsafe clinux_file_kind(raw, &mode, &owner, &anonymous)
+        // Asking about a number that somebody else chose is how one finds out that nothing is open there.
+        if result == -Int(EBADF) { throw SystemError(call: "fstat", subject: "descriptor \(raw)", code: EBADF) }
+        try Kernel.check(result, "fstat", "descriptor \(raw)")
         let kind: Kind =
             switch mode & S_IFMT {
             case S_IFREG: .file

@@ -93,16 +93,21 @@ struct Inside: ~Copyable {
         try log.step("working directory") { () throws(SystemError) in try Mounts.changeDirectory(to: "/var/task") }
         try log.step("resource limits") { () throws(SystemError) in
             Files.setCreationMask(0o022)
-            try Privileges.setLimits()
+            try Privileges.setLimits(waived: plan.request.waived)
         }
+        // Without no_new_privs, an experiment, only who still has rights may install a filter.
+        if without.contains(.noNewPrivileges) { try filterCalls() }
         try log.step("drop privileges") { () throws(SystemError) in try Privileges.drop(without: without) }
         // The kernel forgets it whenever the user changes. If the warden went meanwhile, the channel says so.
         try log.step("die with the warden, again") { () throws(SystemError) in try Processes.dieWithParent() }
         // Last: the steps above need calls that nothing needs after them.
-        if !without.contains(.seccomp) {
-            let filter = plan.filter
-            try log.step("filter system calls") { () throws(SystemError) in try SystemCallFilter.install(filter) }
-        }
+        if !without.contains(.noNewPrivileges) { try filterCalls() }
+    }
+
+    private mutating func filterCalls() throws(Refusal) {
+        guard !without.contains(.seccomp) else { return }
+        let filter = plan.filter
+        try log.step("filter system calls") { () throws(SystemError) in try SystemCallFilter.install(filter) }
     }
 
     private static func keepOnly(_ streams: [Int32], _ channel: Int32, closingOthers: Bool) throws(SystemError) {

@@ -15,9 +15,9 @@ enum Privileges {
     /// becomes the effective one.
     static let starter = UserIDs(real: user, effective: user, saved: 0)
 
-    static func setLimits() throws(SystemError) {
+    static func setLimits(waived: Set<Limit>) throws(SystemError) {
         try ResourceLimit.openFiles.lower(to: 1024)
-        try ResourceLimit.processes.lower(to: GroupLimits.mostPids)
+        if !waived.contains(.pids) { try ResourceLimit.processes.lower(to: GroupLimits.mostPids) }
         try ResourceLimit.coreFile.lower(to: 0)
         try ResourceLimit.lockedMemory.lower(to: 64 * 1024)
         try ResourceLimit.messageQueues.lower(to: 800 * 1024)

@@ -159,7 +159,7 @@ package final class Sandbox {
     private func hand(
         _ inputs: consuming Inputs, to request: SandboxRequest, _ log: inout StepLog
     ) throws(Refusal) {
-        let (map, pid, skeleton) = (block.map, pid, foundations.workplace.skeleton)
+        let (map, pid) = (block.map, pid)
         let users = try log.step("map the users") { () throws(SystemError) in
             let directory = try Files.open("/proc/\(pid)", [.nameOnly, .directory])
             try Files.control("uid_map", in: Directory(directory), map)
@@ -168,7 +168,7 @@ package final class Sandbox {
         }
         let start = Clock.now
         do throws(SystemError) {
-            let handed = try inputs.mounts(without: request.without, skeleton: skeleton, userNamespace: users)
+            let handed = try inputs.mounts(without: request.without, userNamespace: users)
             log.add("make the mounts ready", from: start)
             try send(.go(handed: handed.kinds), handed.raws)
         } catch {
@@ -267,16 +267,19 @@ package final class Sandbox {
 
     /// Called when pid 1 has ended: takes the kernel's figures and removes what is left.
     package func bury() -> End {
-        _ = try? Processes.wait(for: pid)
+        let pidOne = try? Processes.wait(for: pid)?.ending
         if endedAt == 0 { endedAt = Clock.now }
         if isOutOfMemory() { reason = .outOfMemory }
         let (cpuUS, peakMemory) = figures ?? (group.cpuMicroseconds(), group.peakMemory())
         let outcome = Outcome(
             reason: reason ?? .killed, wallNS: startedAt == 0 ? 0 : endedAt - startedAt, cpuUS: cpuUS,
             peakMemory: peakMemory)
-        let refusal = refusal ?? (reason == nil ? Refusal(.step, "pid 1 died before it started the command") : nil)
         remove()
-        if let refusal, reason == nil { return .refusal(refusal) }
+        if reason == nil, let refusal { return .refusal(refusal) }
+        // Not a word from it, and nobody killed it: the fault is ours.
+        if reason == nil, startedAt == 0, pidOne != .signalled(SIGKILL) {
+            return .refusal(Refusal(.step, "pid 1 of the sandbox died before it started the command"))
+        }
         return .outcome(outcome)
     }
 

@@ -3,7 +3,6 @@
 //     uids.lock        which blocks of host uids are taken
 //     seccomp.filter   the compiled profile
 //     stage/           empty directories to mount on, each sandbox in a mount namespace of its own
-//     skeleton/        the mount points that a root may lack
 
 import Glibc
 import Linux
@@ -19,11 +18,8 @@ package struct Workplace: Sendable {
     var stage: String { "\(path)/stage" }
     static let newRoot = "root"
     static func lower(_ index: Int) -> String { "\(index)" }
-    var skeleton: String { "\(path)/skeleton" }
     var locks: String { "\(path)/uids.lock" }
 
-    /// Mount points inside every root.
-    static let mountPoints = ["dev", "opt", "proc", "tmp", "var/task"]
     private static let lowerCount = SandboxRequest.mostLayers + 2
 
     /// Opens the run directory, made first if need be.
@@ -31,7 +27,7 @@ package struct Workplace: Sendable {
         self.path = path
         do throws(SystemError) {
             // The last thing that is made stands for all of it.
-            if !Files.exists("\(path)/skeleton/complete") { try make() }
+            if !Files.exists("\(stage)/\(Self.newRoot)") { try make() }
             let directory = try Files.open(path, [.directory, .noFollow])
             let about = try Files.kind(of: directory.raw)
             guard about.owner == 0, about.permissions & 0o022 == 0 else {
@@ -46,9 +42,7 @@ package struct Workplace: Sendable {
 
     private func make() throws(SystemError) {
         try Files.makeDirectories(path, mode: 0o700)
-        try Files.makeDirectories("\(stage)/\(Self.newRoot)")
         for index in 0..<Self.lowerCount { try Files.makeDirectories("\(stage)/\(Self.lower(index))") }
-        for name in Self.mountPoints { try Files.makeDirectories("\(skeleton)/\(name)") }
-        _ = try Files.open("\(skeleton)/complete", [.write, .create], mode: 0o600)
+        try Files.makeDirectories("\(stage)/\(Self.newRoot)")
     }
 }

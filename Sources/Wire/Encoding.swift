@@ -113,6 +113,8 @@ package struct Decoder {
         return names
     }
 
+    var isAtEnd: Bool { position == bytes.count }
+
     package func finish() throws(DecodingError) {
         guard position == bytes.count else { throw .trailingBytes(bytes.count - position) }
     }

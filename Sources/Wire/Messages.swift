@@ -144,7 +144,7 @@ package enum InitRequest: Equatable, Sendable {
         switch self {
         case .go(let handed):
             encoder.put(UInt8(1))
-            encoder.put(handed.map(\.rawValue))
+            for one in handed { encoder.put(one.rawValue) }
         case .signal(let number):
             encoder.put(UInt8(2))
             encoder.put(number)
@@ -157,8 +157,9 @@ package enum InitRequest: Equatable, Sendable {
         switch try decoder.byte() {
         case 1:
             var handed: [Handed] = []
-            for name in try decoder.texts() {
-                guard let one = Handed(rawValue: name) else { throw .unknownName(name) }
+            while !decoder.isAtEnd {
+                let number = try decoder.byte()
+                guard let one = Handed(rawValue: number) else { throw .unknownKind(number) }
                 handed.append(one)
             }
             self = .go(handed: handed)
@@ -170,9 +171,9 @@ package enum InitRequest: Equatable, Sendable {
 }
 
 /// What the warden makes ready for pid 1 because it takes the host's rights to do so.
-package enum Handed: String, Sendable {
+package enum Handed: UInt8, Sendable {
     /// A `tasks` file of a v1 group, to join it.
-    case group
+    case group = 1
     /// Detached mounts.
     case root, skeleton, code, layer, devices
 }

@@ -1,10 +1,12 @@
 // The program for people: finds the command and hands over.
 
 import Glibc
+import Linux
 
 @main
 enum Martlet {
     static func main() {
+        Self.fillStandardStreams()
         var arguments = CommandLine.arguments.dropFirst()
         guard let command = arguments.popFirst() else {
             Terminal.print(Help.overview)
@@ -22,6 +24,15 @@ enum Martlet {
         default:
             Terminal.complain("there is no command '\(command)'; the commands are exec, doctor and help")
             exit(ExitStatus.usage)
+        }
+    }
+
+    /// A caller may start us with a standard stream closed. What is opened next would take its number, and a sandbox
+    /// would get it as its own.
+    private static func fillStandardStreams() {
+        for stream in Int32(0)...2 where (try? Files.kind(of: stream)) == nil {
+            // The lowest free number is this one. Not close-on-exec: the command shall have it.
+            _ = unsafe open("/dev/null", O_RDWR)
         }
     }
 }

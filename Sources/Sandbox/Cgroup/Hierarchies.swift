@@ -24,37 +24,51 @@ package struct Hierarchies: Equatable, Sendable {
     ///   - membership: the text of /proc/self/cgroup
     ///   - named: a group the operator chose instead of the caller's own, the same in every hierarchy
     package init(mounts: String, membership: String, named: String?) {
-        var own: [Substring: Substring] = [:]
-        for line in membership.split(separator: "\n") {
-            // 4:memory:/a/b     0::/a/b
-            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-            guard fields.count == 3 else { continue }
-            for controller in fields[1].split(separator: ",", omittingEmptySubsequences: false) {
-                own[controller] = fields[2]
-            }
-        }
+        let own = Membership(membership)
         for mount in MountInfo.parse(mounts, type: "cgroup") {
-            func parent(_ controller: Substring) -> Parent? {
-                let group = named.map { Substring($0) } ?? own[controller]
-                return group.flatMap { mount.path(of: String($0)) }
+            func parent(_ controller: String) -> Parent? {
+                (named ?? own.group(of: controller)).flatMap { mount.path(of: $0) }
             }
             switch mount.type {
             case "cgroup2" where unified == nil:
                 unified = parent("")
             case "cgroup":
                 for limit in Limit.allCases where mount.superOptions.contains(limit.rawValue) {
-                    legacy[limit] = legacy[limit] ?? parent(Substring(limit.rawValue))
+                    legacy[limit] = legacy[limit] ?? parent(limit.rawValue)
                 }
             default: break
             }
         }
     }
 
+    /// Where nearly every host has its hierarchies, looked at directly: a start waits for this, and the table of mounts
+    /// is long. Nil when they are not there, or show only a part of the tree.
+    private init?(membership: String, named: String?) {
+        let own = Membership(membership)
+        func parent(_ mount: String, _ kind: UInt64, _ controller: String) -> Parent? {
+            guard (try? Files.space(at: mount))?.type == kind, let group = named ?? own.group(of: controller)
+            else { return nil }
+            return group == "/" ? mount : mount + group
+        }
+        let root = "/sys/fs/cgroup"
+        unified = parent(root, Self.version2, "") ?? parent("\(root)/unified", Self.version2, "")
+        for limit in Limit.allCases { legacy[limit] = parent("\(root)/\(limit.rawValue)", Self.version1, limit.rawValue) }
+        guard let unified, ([unified] + legacy.values).allSatisfy({ Files.exists($0) }) else { return nil }
+    }
+
+    private static let version1: UInt64 = 0x27_e0eb
+    private static let version2: UInt64 = 0x6367_7270
+
     /// This host's, with the controllers that the cgroup2 parent has.
     package static func find(named: String?) throws(SystemError) -> Hierarchies {
-        var found = Hierarchies(
-            mounts: try Files.readText("/proc/self/mountinfo"), membership: try Files.readText("/proc/self/cgroup"),
-            named: named)
+        let membership = try Files.readText("/proc/self/cgroup")
+        var found: Hierarchies
+        if let usual = Hierarchies(membership: membership, named: named) {
+            found = usual
+        } else {
+            found = Hierarchies(
+                mounts: try Files.readText("/proc/self/mountinfo"), membership: membership, named: named)
+        }
         if let parent = found.unified,
             let text = try? Files.readText("\(parent)/cgroup.controllers", limit: 4096)
         {
@@ -70,6 +84,27 @@ package struct Hierarchies: Equatable, Sendable {
     package func place(of limit: Limit) -> Place {
         if unifiedControllers.contains(limit.rawValue) { return .unified }
         return legacy[limit].map { .legacy($0) } ?? .nowhere
+    }
+}
+
+/// Which group of each hierarchy the caller is in.
+struct Membership {
+    private var groups: [(controllers: [String], group: String)] = []
+
+    /// - Parameter text: that of /proc/self/cgroup
+    init(_ text: String) {
+        for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
+            // 4:memory:/a/b     3:cpu,cpuacct:/     0::/a/b
+            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3 else { continue }
+            let controllers = fields[1].split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+            groups.append((controllers.map { String(Substring($0)) }, String(Substring(fields[2]))))
+        }
+    }
+
+    /// The empty name is cgroup v2's.
+    func group(of controller: String) -> String? {
+        groups.first { $0.controllers.contains(controller) }?.group
     }
 }
 

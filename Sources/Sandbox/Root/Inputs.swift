@@ -18,7 +18,7 @@ struct Inputs: ~Copyable {
         let root = try Self.open(request.root, as: "root")
         let code = try Self.openAll(request.code.map { [$0] } ?? [], as: "code")
         let layers = try Self.openAll(request.layers, as: "layer")
-        needsSkeleton = !Workplace.mountPoints.allSatisfy { Files.exists($0, in: Directory(root)) }
+        needsSkeleton = !Skeleton.isComplete(root)
         self.root = root
         self.code = code
         self.layers = layers
@@ -44,15 +44,12 @@ struct Inputs: ~Copyable {
     /// Everything that pid 1 shall attach, as detached mounts with their final attributes, owners shown as
     /// `userNamespace` numbers them.
     consuming func mounts(
-        without: Set<Measure>, skeleton: String, userNamespace: borrowing FileDescriptor
+        without: Set<Measure>, userNamespace: borrowing FileDescriptor
     ) throws(SystemError) -> HandedOver {
         var handed = HandedOver()
         let attributes = Self.attributes(without: without)
         handed.add(.root, try Self.mount(Directory(root), attributes, userNamespace))
-        if needsSkeleton {
-            let directory = try Files.openDirectory(skeleton)
-            handed.add(.skeleton, try Self.mount(Directory(directory), attributes, userNamespace))
-        }
+        if needsSkeleton { handed.add(.skeleton, try Skeleton.make()) }
         while let code = code.next() {
             handed.add(.code, try Self.mount(Directory(code), attributes, userNamespace))
         }

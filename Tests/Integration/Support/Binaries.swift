@@ -11,12 +11,6 @@ package enum Binaries {
     /// Tests of isolation need the right to take rights away.
     package static let isRoot = geteuid() == 0
 
-    /// Where the engine keeps what it needs, as far as the caller says so; for the environment of a program.
-    package static let settings = Dictionary(
-        uniqueKeysWithValues: ["MARTLET_CGROUP", "MARTLET_STATE", "MARTLET_RUN"].compactMap { name in
-            environment(name).map { (name, $0) }
-        })
-
     /// Set in the machine that the tests may do harm to: its kernel has more features, and it is thrown away.
     package static let isInTestMachine = environment("MARTLET_TEST_VM") == "1"
 

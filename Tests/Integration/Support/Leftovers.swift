@@ -2,20 +2,13 @@
 
 import Glibc
 
-package struct Leftovers: Equatable, CustomStringConvertible {
+package struct Leftovers {
     package let processes: Int
     package let mounts: Int
     package let groups: Int
     package let networks: Int
     package let files: Int
     package let locks: Int
-
-    package var description: String {
-        """
-        \(processes) processes, \(mounts) mounts, \(groups) groups, \(networks) network namespaces, \(files) files, \
-        \(locks) locks
-        """
-    }
 
     private static let run = Binaries.engineEnvironment["MARTLET_RUN"] ?? "/run/martlet"
 
@@ -36,14 +29,23 @@ package struct Leftovers: Equatable, CustomStringConvertible {
             locks: lines("/proc/locks").filter { $0.contains("OFDLCK") }.count)
     }
 
-    /// Ends are not awaited by everyone: what is killed takes a moment to go.
-    package static func settled(as before: Leftovers, within limit: Duration = .seconds(20)) -> Leftovers {
+    /// What there is more of than before, in words; empty when nothing was left. What is killed takes a moment to go.
+    package static func settled(since before: Leftovers, within limit: Duration = .seconds(20)) -> String {
         let deadline = ContinuousClock().now + limit
         while true {
-            let now = Leftovers.now()
-            if now == before || ContinuousClock().now >= deadline { return now }
+            let more = Leftovers.now().excess(over: before)
+            if more.isEmpty || ContinuousClock().now >= deadline { return more }
             usleep(50_000)
         }
+    }
+
+    private func excess(over before: Leftovers) -> String {
+        let kinds: [(String, KeyPath<Leftovers, Int>)] = [
+            ("processes", \.processes), ("mounts", \.mounts), ("groups", \.groups), ("networks", \.networks),
+            ("files", \.files), ("locks", \.locks),
+        ]
+        return kinds.filter { self[keyPath: $0.1] > before[keyPath: $0.1] }
+            .map { "\($0.0): \(before[keyPath: $0.1]) before, \(self[keyPath: $0.1]) now" }.joined(separator: "; ")
     }
 
     private static func lines(_ path: String) -> [Substring] {

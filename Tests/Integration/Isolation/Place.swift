@@ -1,0 +1,125 @@
+// The places where an attack is run, and what came of it.
+
+import Glibc
+import IntegrationSupport
+import Synchronization
+
+enum Verdict: Equatable, CustomStringConvertible {
+    case held(String)
+    case through(String)
+    /// Neither: the attack has shown nothing.
+    case broken(String)
+
+    var isHeld: Bool { if case .held = self { true } else { false } }
+    var isThrough: Bool { if case .through = self { true } else { false } }
+
+    var description: String {
+        switch self {
+        case .held(let reason): "held: \(reason)"
+        case .through(let what): "got through: \(what)"
+        case .broken(let what): "shows nothing: \(what)"
+        }
+    }
+}
+
+enum Place {
+    /// `martlet exec`, without these measures and limits.
+    case sandbox(without: [String] = [], waiving: [String] = [])
+    /// The same under bubblewrap, started by an ordinary user.
+    case bubblewrap
+    /// No isolation, as root; what is named here is made new, for the host's sake.
+    case outside(unshare: [String] = [])
+    case chrooted
+
+    init(showing control: Attack.Control) {
+        switch control {
+        case .outside(let namespaces): self = .outside(unshare: namespaces)
+        case .chrooted: self = .chrooted
+        case .without(let measures): self = .sandbox(without: measures)
+        case .waiving(let limit): self = .sandbox(waiving: [limit])
+        }
+    }
+
+    private static let bubblewrapPath = "/usr/bin/bwrap"
+    static let hasBubblewrap = Binaries.isExecutable(bubblewrapPath)
+
+    private static let armed = ["MARTLET_ATTACK_HARNESS": "armed", "MARTLET_ATTACK_LIMITS": "armed"]
+    private static let runs = Atomic(0)
+
+    /// Runs `attack` here, aiming at `aims`, and judges it by what it says and by what it leaves running.
+    func run(_ attack: Attack, on stage: Stage, aims: [String]) throws -> Verdict {
+        let number = Self.runs.add(1, ordering: .relaxed).newValue
+        let marker = "run=\(stage.directory)/\(number)"
+        var words = command(attack, on: stage, ["run", attack.name] + aims + [marker])
+        if attack.needs.contains("terminal") {
+            words = ["script", "-qec", words.map { "'\($0)'" }.joined(separator: " "), "/dev/null"]
+        }
+        var program = Program(words)
+        program.environment.merge(Binaries.engineEnvironment) { $1 }
+        program.environment["MARTLET_LEAK"] = stage.leak
+        // The sandbox's command gets these from `--env`: whether it inherits any is for an attack to find out.
+        if case .sandbox = self {} else { program.environment.merge(Self.armed) { $1 } }
+        let host = unsafe open("/", O_RDONLY | O_CLOEXEC)
+        defer { close(host) }
+        program.inherited = [host: 9]
+
+        let outcome = try program.run(limit: .seconds(60))
+        // What forks its way out of sight is given a moment to get there.
+        if attack.theme == "escapees" { usleep(200_000) }
+        if Self.hasSurvivors(marker) { return .through("processes outlived it") }
+        return Self.judge(attack, outcome)
+    }
+
+    private static func judge(_ attack: Attack, _ outcome: Outcome) -> Verdict {
+        let line = trimmed(outcome.output)
+        switch outcome.status {
+        case _ where outcome.timedOut: return .broken("\(outcome)")
+        case 0 where line.hasPrefix("held: ") || line.hasPrefix("left: "): return .held(line)
+        case 10 where line.hasPrefix("through: "): return .through(String(line.dropFirst("through: ".count)))
+        case let status where attack.endings.contains(status): return .held("\(outcome)")
+        default: return .broken("\(outcome)")
+        }
+    }
+
+    /// Whether anything still runs half a second after the end. It is not left running.
+    private static func hasSurvivors(_ marker: String) -> Bool {
+        let end = ContinuousClock().now + .milliseconds(500)
+        var found = HostProcesses.having(marker)
+        repeat {
+            // Seen twice to be gone: what becomes a new process meanwhile is missed by one look.
+            usleep(found.isEmpty ? 10_000 : 50_000)
+            let again = HostProcesses.having(marker)
+            if found.isEmpty && again.isEmpty { return false }
+            found = again
+        } while ContinuousClock().now < end
+        for pid in found { kill(pid, SIGKILL) }
+        return true
+    }
+
+    private func command(_ attack: Attack, on stage: Stage, _ arguments: [String]) -> [String] {
+        let inside = ["/var/task/attacks"] + arguments + ["code=/var/task", "layer=/opt"]
+        let outside = arguments + ["code=\(stage.code)", "layer=\(stage.layer)"]
+        switch self {
+        case .sandbox(let measures, let limits):
+            return [Binaries.martlet, "exec", "--root", stage.root, "--code", stage.code, "--layer", stage.layer]
+                + (attack.options.contains("--timeout") ? [] : ["--timeout", "30"]) + attack.options
+                + Self.armed.flatMap { ["--env", "\($0)=\($1)"] }
+                + measures.flatMap { ["--without", $0] } + limits.flatMap { ["--waive", $0] } + ["--"] + inside
+        case .bubblewrap:
+            return ["setpriv", "--reuid", "993", "--regid", "990", "--clear-groups", Self.bubblewrapPath]
+                + ["--unshare-all", "--uid", "993", "--gid", "990", "--die-with-parent", "--new-session", "--clearenv"]
+                + [
+                    "--ro-bind", stage.root, "/", "--ro-bind", stage.code, "/var/task", "--ro-bind", stage.layer,
+                    "/opt",
+                ]
+                + ["--proc", "/proc", "--dev", "/dev", "--size", "16777216", "--tmpfs", "/tmp", "--chdir", "/var/task"]
+                + Self.armed.flatMap { ["--setenv", $0, $1] } + ["--"] + inside
+        case .outside(let namespaces):
+            let wrapper = namespaces.isEmpty ? [] : ["unshare"] + namespaces
+            return wrapper + [stage.attacks] + outside
+        case .chrooted:
+            // A program of Swift's finds its arguments in /proc.
+            return ["unshare", "--mount-proc=\(stage.root)/proc", "chroot", stage.root, "/attacks"] + outside
+        }
+    }
+}

@@ -1,0 +1,32 @@
+// What another sandbox holds of the corpus and what it does not, and why: the tests are tested by it, and a reader sees what
+// each measure adds. Bubblewrap, as it is started here, has namespaces, a root of its own and no capabilities.
+
+extension Attack {
+    /// Nil when bubblewrap holds this attack.
+    var getsThroughBubblewrapBecause: String? {
+        if case .without(["seccomp"]) = control, !Self.withoutAnotherArchitecture.contains(name) {
+            return "it filters no system calls"
+        }
+        if options.contains("--timeout") || (theme == "resources" && name != "tmp-filled") {
+            return "it limits nothing but the size of /tmp"
+        }
+        return Self.exceptions.first { $0.names.contains(name) }?.reason
+    }
+
+    /// Whether it may be run where nothing limits it.
+    var isHarmlessWithoutLimits: Bool { !needs.contains("limits") }
+
+    /// The kernel itself has no x32 calls, if it was not told to.
+    private static let withoutAnotherArchitecture = ["calls-of-x32"]
+
+    private static let exceptions: [(reason: String, names: Set<String>)] = [
+        ("it passes on what is open", ["host-file-by-inherited-descriptor"]),
+        ("it keeps the host's name", ["host-name-seen"]),
+        (
+            "its own process inside belongs to the same user and can be looked into",
+            ["host-environment", "process-memory-opened", "sandbox-init-traced"]
+        ),
+        ("it masks little of /proc", ["keys-read"]),
+        ("these sockets are in no namespace", ["vsock-bound"]),
+    ]
+}

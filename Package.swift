@@ -51,7 +51,9 @@ let package = Package(
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "Wire"], swiftSettings: strict),
 
         // With root: drives the built programs from outside. Attacks is what must not get through.
-        .target(name: "CAttacks", path: "Tests/Subjects/CAttacks", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(
+            name: "CAttacks", path: "Tests/Subjects/CAttacks",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .executableTarget(
             name: "attacks", dependencies: ["CAttacks"], path: "Tests/Subjects/Attacks", swiftSettings: strict,
             linkerSettings: staticLink),
@@ -72,5 +74,6 @@ if Context.environment["MARTLET_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
             name: "fuzz", dependencies: ["Sandbox", "Wire"], path: "Tests/Fuzz",
-            swiftSettings: strict + [.unsafeFlags(fuzzer)], linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]))
+            swiftSettings: strict + [.unsafeFlags(fuzzer)], linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]
+        ))
 }

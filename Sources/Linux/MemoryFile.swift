@@ -5,7 +5,8 @@ import Glibc
 
 package enum MemoryFile {
     package static func make(named name: String) throws(SystemError) -> FileDescriptor {
-        let result = name.withAddress { Kernel.call(CLINUX_SYS_memfd_create, $0, 1 /* close-on-exec */) }
+        let closeOnExec = 1
+        let result = name.withAddress { Kernel.call(CLINUX_SYS_memfd_create, $0, closeOnExec) }
         return FileDescriptor(owning: Int32(try Kernel.check(result, "memfd_create", name)))
     }
 

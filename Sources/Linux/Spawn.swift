@@ -26,7 +26,7 @@ package enum Spawn {
         unsafe posix_spawnattr_setsigmask(&attributes, &none)
         unsafe posix_spawnattr_setsigdefault(&attributes, &usual)
         var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
-        if ownSession { flags |= 0x80 /* POSIX_SPAWN_SETSID */ }
+        if ownSession { flags |= Self.newSession }
         unsafe posix_spawnattr_setflags(&attributes, Int16(flags))
         for (from, to) in streams { unsafe posix_spawn_file_actions_adddup2(&actions, from, to) }
 
@@ -40,6 +40,9 @@ package enum Spawn {
         return pid
     }
 
+    /// POSIX_SPAWN_SETSID, which glibc shows only to C.
+    private static let newSession: Int32 = 0x80
+
     /// The signals that a caller may have been started with ignored (nohup, a shell's background job).
     private static let ignorable = [SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU]
 
@@ -49,7 +52,7 @@ package enum Spawn {
     ) -> Result {
         var pointers = unsafe strings.map { unsafe strdup($0) }
         unsafe pointers.append(nil)
-        defer { for unsafe pointer in unsafe pointers { unsafe free(pointer) } }
+        defer { unsafe pointers.forEach { unsafe free($0) } }
         return unsafe pointers.withUnsafeMutableBufferPointer { unsafe body($0.baseAddress!) }
     }
 }

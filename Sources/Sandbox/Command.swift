@@ -32,7 +32,8 @@ enum Command {
     static func refusal(of path: String, _ error: SystemError) -> Refusal {
         switch error.code {
         case ENOENT:
-            Refusal(.notExecutable, "cannot execute \(path): the interpreter or loader that it names is not in the root")
+            Refusal(
+                .notExecutable, "cannot execute \(path): the interpreter or loader that it names is not in the root")
         case ENOEXEC:
             Refusal(.notExecutable, "cannot execute \(path): not a program (a script must begin with #!)")
         default:

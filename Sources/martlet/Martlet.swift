@@ -10,20 +10,20 @@ enum Martlet {
         var arguments = CommandLine.arguments.dropFirst()
         guard let command = arguments.popFirst() else {
             Terminal.print(Help.overview)
-            exit(ExitStatus.usage)
+            _exit(ExitStatus.usage)
         }
         switch command {
-        case "exec": exit(ExecCommand.run(Array(arguments)))
-        case "doctor": exit(DoctorCommand.run(Array(arguments)))
+        case "exec": _exit(ExecCommand.run(Array(arguments)))
+        case "doctor": _exit(DoctorCommand.run(Array(arguments)))
         case "help", "--help", "-h":
             Terminal.print(Help.topic(arguments.first))
-            exit(ExitStatus.success)
+            _exit(ExitStatus.success)
         case "--version":
             Terminal.print(Help.version)
-            exit(ExitStatus.success)
+            _exit(ExitStatus.success)
         default:
             Terminal.complain("there is no command '\(command)'; the commands are exec, doctor and help")
-            exit(ExitStatus.usage)
+            _exit(ExitStatus.usage)
         }
     }
 

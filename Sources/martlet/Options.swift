@@ -18,7 +18,9 @@ struct OptionReader {
     private var inlineValue: String?
 
     mutating func next() throws(UsageError) -> Item? {
-        if let value = inlineValue { throw UsageError(message: "an option was given a value it does not take: \(value)") }
+        if let value = inlineValue {
+            throw UsageError(message: "an option was given a value it does not take: \(value)")
+        }
         guard let word = rest.popFirst() else { return nil }
         if word == "--" {
             defer { rest = [] }

@@ -15,7 +15,10 @@ public func fuzzOneInput(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
             precondition((try? WardenRequest(decoding: request.encoded())) == request)
             if case .create(let sandbox) = request { _ = sandbox.problem() }
         }
-    case 1: if let reply = try? WardenReply(decoding: rest) { precondition((try? WardenReply(decoding: reply.encoded())) == reply) }
+    case 1:
+        if let reply = try? WardenReply(decoding: rest) {
+            precondition((try? WardenReply(decoding: reply.encoded())) == reply)
+        }
     case 2: _ = try? InitRequest(decoding: rest)
     case 3: _ = try? InitReport(decoding: rest)
     default:

@@ -9,7 +9,8 @@ import Testing
     }
 
     @Test func leaveOutWhatThereIsNot() {
-        #expect(SystemError(call: "unshare", subject: "", code: EPERM).description == "unshare: operation not permitted")
+        #expect(
+            SystemError(call: "unshare", subject: "", code: EPERM).description == "unshare: operation not permitted")
     }
 
     @Test func keepCapitalsOfAbbreviations() {

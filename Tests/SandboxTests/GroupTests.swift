@@ -43,9 +43,10 @@ import Wire
     @Test func aHybridHostIsUnderstood() {
         let found = Hierarchies(mounts: hybrid, membership: hybridMembership, named: nil)
         #expect(found.unified == "/sys/fs/cgroup/unified")
-        #expect(found.legacy == [
-            .cpu: "/sys/fs/cgroup/cpu", .memory: "/sys/fs/cgroup/memory/a/b", .pids: "/sys/fs/cgroup/pids",
-        ])
+        #expect(
+            found.legacy == [
+                .cpu: "/sys/fs/cgroup/cpu", .memory: "/sys/fs/cgroup/memory/a/b", .pids: "/sys/fs/cgroup/pids",
+            ])
         #expect(found.place(of: .memory) == .legacy("/sys/fs/cgroup/memory/a/b"))
     }
 

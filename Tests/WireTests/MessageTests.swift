@@ -7,7 +7,8 @@ import Wire
         layers: ["/l1", "/l2"], memoryMB: 256, tmpMB: 64, timeoutMS: 1500, waived: [.cpu], without: [.seccomp, .nosuid])
 
     static let requests: [WardenRequest] = [
-        .create(request), .create(SandboxRequest(command: ["x"], root: "/")), .signal(id: 3, number: 15), .kill(id: 9), .sweep,
+        .create(request), .create(SandboxRequest(command: ["x"], root: "/")), .signal(id: 3, number: 15), .kill(id: 9),
+        .sweep,
     ]
 
     static let steps = [
@@ -96,7 +97,9 @@ import Wire
     @Test func randomBytesNeverCrash() {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<20_000 {
-            let bytes = (0..<Int.random(in: 0..<64, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let bytes = (0..<Int.random(in: 0..<64, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             _ = try? WardenRequest(decoding: bytes)
             _ = try? WardenReply(decoding: bytes)
             _ = try? InitRequest(decoding: bytes)

@@ -19,7 +19,8 @@ import Wire
         Mistake(testDescription: "127 MB", change: { $0.memoryMB = 127 }, words: "128 to 10240"),
         Mistake(testDescription: "10241 MB", change: { $0.memoryMB = 10_241 }, words: "128 to 10240"),
         Mistake(testDescription: "no /tmp", change: { $0.tmpMB = 0 }, words: "/tmp of 0 MB"),
-        Mistake(testDescription: "six layers", change: { $0.layers = Array(repeating: "/l", count: 6) }, words: "6 layers"),
+        Mistake(
+            testDescription: "six layers", change: { $0.layers = Array(repeating: "/l", count: 6) }, words: "6 layers"),
         Mistake(testDescription: "a relative root", change: { $0.root = "r" }, words: "not an absolute path"),
         Mistake(testDescription: "a relative layer", change: { $0.layers = ["l"] }, words: "not an absolute path"),
         Mistake(testDescription: "a variable without =", change: { $0.environment = ["A"] }, words: "NAME=VALUE"),

@@ -52,7 +52,9 @@ package struct Hierarchies: Equatable, Sendable {
         }
         let root = "/sys/fs/cgroup"
         unified = parent(root, Self.version2, "") ?? parent("\(root)/unified", Self.version2, "")
-        for limit in Limit.allCases { legacy[limit] = parent("\(root)/\(limit.rawValue)", Self.version1, limit.rawValue) }
+        for limit in Limit.allCases {
+            legacy[limit] = parent("\(root)/\(limit.rawValue)", Self.version1, limit.rawValue)
+        }
         guard let unified, ([unified] + legacy.values).allSatisfy({ Files.exists($0) }) else { return nil }
     }
 

@@ -24,7 +24,7 @@ final class SandboxGroup {
     private static func make(_ path: String) throws(SystemError) {
         do throws(SystemError) {
             try Files.makeDirectory(path)
-        } catch where error.code == EEXIST {
+        } catch  where error.code == EEXIST {
             try clear(path)
             try Files.makeDirectory(path)
         }
@@ -87,7 +87,7 @@ final class SandboxGroup {
 
     /// Some files exist only on kernels that account swap.
     private static func ifOffered(_ body: () throws(SystemError) -> Void) throws(SystemError) {
-        do throws(SystemError) { try body() } catch where error.code == ENOENT {}
+        do throws(SystemError) { try body() } catch  where error.code == ENOENT {}
     }
 
     /// The files that pid 1 writes "0" to, to move itself into the v1 groups.

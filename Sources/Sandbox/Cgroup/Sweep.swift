@@ -18,7 +18,9 @@ package struct Sweep {
         var leftovers: [UInt32: [String]] = [:]
         for parent in engine.parents {
             for name in (try? Files.names(in: parent)) ?? [] {
-                if let block = UserBlock(groupName: name) { leftovers[block.index, default: []].append("\(parent)/\(name)") }
+                if let block = UserBlock(groupName: name) {
+                    leftovers[block.index, default: []].append("\(parent)/\(name)")
+                }
             }
         }
         var swept: UInt32 = 0

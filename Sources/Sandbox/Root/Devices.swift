@@ -12,7 +12,7 @@ enum Devices {
         ("stderr", "/proc/self/fd/2"),
     ]
     /// Shared memory of programs that ask for it (Python's multiprocessing); counted as the sandbox's memory.
-    static let sharedMemory = "shm"
+    static let sharedMemory = "/dev/shm"
     private static let memoryMajor = 1
 
     /// A detached, read-only mount.
@@ -24,7 +24,7 @@ enum Devices {
             try Files.makeDevice(node.name, major: memoryMajor, minor: node.minor, in: directory)
         }
         for (name, target) in links { try Files.makeLink(name, to: target, in: directory) }
-        try Files.makeDirectory(sharedMemory, in: directory)
+        try Files.makeDirectory("shm", in: directory)
         try Mounts.setAttributes(attributes.union(.readOnly), of: mount)
         return mount
     }

@@ -10,7 +10,7 @@ enum ProcMasks {
         "kcore",  // all memory
         "kallsyms",  // where the kernel's functions are
         "keys", "key-users",  // key rings are not in a namespace
-        "timer_list", "sched_debug", "latency_stats",  // names of the host's processes, on older kernels for all to read
+        "timer_list", "sched_debug", "latency_stats",  // names of the host's processes
         "sysrq-trigger",  // reboots the host
         "interrupts", "softirqs",  // how other sandboxes type and talk
         "cmdline",  // how the host was started
@@ -19,26 +19,20 @@ enum ProcMasks {
     /// Shown as empty directories.
     private static let directories = ["acpi", "asound", "bus", "driver", "dynamic_debug", "fs", "irq", "scsi", "tty"]
 
-    /// Lays the masks over the proc file system at /proc. /dev is there already.
-    static func apply() throws(SystemError) {
+    /// Lays the masks over the proc file system at /proc.
+    /// - Parameter empty: an empty directory that nobody can write to
+    static func apply(emptyDirectory empty: String) throws(SystemError) {
         for name in files { try cover("/proc/\(name)", with: "/dev/null") }
-        let empty = try Mounts.make(
-            "tmpfs", [("size", "4k"), ("nr_inodes", "1"), ("mode", "0555")],
-            attributes: [.readOnly, .noSetuid, .noDevices, .noExecution])
-        var source: String?
-        for name in directories {
-            let path = "/proc/\(name)"
-            if let source {
-                try cover(path, with: source)
-            } else if try ifPresent({ () throws(SystemError) in try Mounts.attach(empty, at: path) }) {
-                source = path
-            }
-        }
+        for name in directories { try cover("/proc/\(name)", with: empty) }
         try lock("/proc/sys")
     }
 
     private static func cover(_ path: String, with source: String) throws(SystemError) {
-        _ = try ifPresent { () throws(SystemError) in try Mounts.bind(source, at: path) }
+        do throws(SystemError) {
+            try Mounts.bind(source, at: path)
+        } catch where error.code == ENOENT {
+            // Not every kernel has everything.
+        }
     }
 
     /// The kernel's settings: readable, and not writable whoever owns them.
@@ -46,14 +40,5 @@ enum ProcMasks {
         let mount = try Mounts.clone(of: .working, path)
         try Mounts.setAttributes([.readOnly, .noSetuid, .noDevices, .noExecution], of: mount)
         try Mounts.attach(mount, at: path)
-    }
-
-    private static func ifPresent(_ body: () throws(SystemError) -> Void) throws(SystemError) -> Bool {
-        do throws(SystemError) {
-            try body()
-            return true
-        } catch where error.code == ENOENT {
-            return false
-        }
     }
 }

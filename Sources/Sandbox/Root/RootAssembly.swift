@@ -25,14 +25,15 @@ struct RootAssembly: ~Copyable {
         let opt = try log.step("merge layers") { () throws(SystemError) in try mergeLayers(without) }
         try log.step("enter the root") { () throws(SystemError) in try enter(without) }
         // From here on paths are the sandbox's own: no link within its root can lead a mount elsewhere.
-        try log.step("mount /dev") { () throws(SystemError) in
-            try Mounts.attach(devices, at: "/dev")
-            let shared = try Mounts.make("tmpfs", [("size", "64m"), ("mode", "1777")], attributes: Self.quiet)
-            try Mounts.attach(shared, at: "/dev/\(Devices.sharedMemory)")
-        }
+        try log.step("mount /dev") { () throws(SystemError) in try Mounts.attach(devices, at: "/dev") }
         try log.step("mount /proc") { () throws(SystemError) in
             try Mounts.attach(proc, at: "/proc")
-            if !without.contains(.procMasks) { try ProcMasks.apply() }
+            // The mount point of shared memory is still what masks need: empty, and read-only.
+            if !without.contains(.procMasks) { try ProcMasks.apply(emptyDirectory: Devices.sharedMemory) }
+        }
+        try log.step("mount /dev/shm") { () throws(SystemError) in
+            let shared = try Mounts.make("tmpfs", [("size", "64m"), ("mode", "1777")], attributes: Self.quiet)
+            try Mounts.attach(shared, at: Devices.sharedMemory)
         }
         try log.step("mount /tmp") { () throws(SystemError) in
             let inodes = UInt64(tmpMB) * Self.inodesPerMB

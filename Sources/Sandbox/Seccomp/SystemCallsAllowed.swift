@@ -51,7 +51,8 @@ package enum SystemCalls {
             fork vfork execve execveat exit exit_group wait4 waitid getpid getppid gettid getpgid getpgrp setpgid getsid
             setsid set_tid_address set_robust_list get_robust_list arch_prctl prctl rseq restart_syscall getrusage times
             """),
-        .init("the C library asks for the default (0) and reads it back (-1)", "personality",
+        .init(
+            "the C library asks for the default (0) and reads it back (-1)", "personality",
             when: .oneOf(argument: 0, bits: SystemCallGroup.int, values: [0, 0xffff_ffff])),
         .init("threads: locks", "futex futex_waitv"),
         .init(
@@ -90,7 +91,8 @@ package enum SystemCalls {
         .init(
             "the C library lists interfaces and addresses through the routing netlink", "socket",
             when: .equal(first: (argument: 0, value: netlinkFamily), second: (argument: 2, value: routingProtocol))),
-        .init("runtimes: pairs of Unix sockets", "socketpair",
+        .init(
+            "runtimes: pairs of Unix sockets", "socketpair",
             when: .oneOf(argument: 0, bits: SystemCallGroup.int, values: [unixFamily])),
         .init(
             "clients and servers: using sockets",
@@ -108,8 +110,12 @@ package enum SystemCalls {
         .init(
             "programs that put themselves into a narrower sandbox",
             "seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self"),
-        .init("terminals, sockets and files: the requests that ask about or set the caller's own descriptor", "ioctl",
-            when: .oneOf(argument: 1, bits: SystemCallGroup.int, values: deviceRequests)),
+        .init(
+            "terminals: modes and process groups", "ioctl",
+            when: .oneOf(argument: 1, bits: 0xffff_fff0, values: [terminalModes])),
+        .init(
+            "terminals, sockets and files: what asks about or sets the caller's own descriptor", "ioctl",
+            when: .oneOf(argument: 1, bits: SystemCallGroup.int, values: otherRequests)),
     ]
 
     private static let fileType: UInt64 = 0o170000
@@ -126,17 +132,20 @@ package enum SystemCalls {
     /// CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET.
     private static let namespaceFlags: UInt64 = 0x7e02_0000
 
-    /// An allow-list, because among the thousands of requests are TIOCSTI (types into somebody's terminal) and
-    /// TIOCLINUX. Terminals: TCGETS… TCXONC TCFLSH, TIOC{EXCL,NXCL,SCTTY,GPGRP,SPGRP,OUTQ,GWINSZ,SWINSZ,NOTTY,GSID};
-    /// descriptors: FION{READ,BIO}, FIOASYNC, FIO{,N}CLEX, FIOQSIZE; pseudo-terminals: TIOCG{PTN,PTLCK}, TIOCSPTLCK;
-    /// files: FICLONE, FICLONERANGE, FS_IOC_GETFLAGS, FIGETBSZ; sockets: SIOCG{IFNAME,IFCONF,IFFLAGS,IFADDR,IFBRDADDR,
-    /// IFNETMASK,IFMTU,IFHWADDR,IFINDEX}, SIOCATMARK.
-    private static let deviceRequests: [UInt64] = [
-        0x5401, 0x5402, 0x5403, 0x5404, 0x5405, 0x5406, 0x5407, 0x5408, 0x5409, 0x540a, 0x540b, 0x540c, 0x540d, 0x540e,
-        0x540f, 0x5410, 0x5411, 0x5413, 0x5414, 0x5422, 0x5429,
-        0x541b, 0x5421, 0x5450, 0x5451, 0x5452, 0x5460,
+    /// Requests are an allow-list, because among thousands of them are TIOCSTI (0x5412, types into somebody's terminal)
+    /// and TIOCLINUX (0x541c). First 0x5400 to 0x540f: terminals' modes and process groups.
+    private static let terminalModes: UInt64 = 0x5400
+
+    private static let otherRequests: [UInt64] = [
+        // Terminals: TIOCSPGRP TIOCOUTQ TIOCGWINSZ TIOCSWINSZ TIOCNOTTY TIOCGSID
+        0x5410, 0x5411, 0x5413, 0x5414, 0x5422, 0x5429,
+        // Pseudo-terminals: TIOCGPTN TIOCGPTLCK TIOCSPTLCK
         0x8004_5430, 0x8004_5439, 0x4004_5431,
+        // Descriptors: FIONREAD FIONBIO FIONCLEX FIOCLEX FIOASYNC FIOQSIZE
+        0x541b, 0x5421, 0x5450, 0x5451, 0x5452, 0x5460,
+        // Files: FICLONE FICLONERANGE FS_IOC_GETFLAGS FIGETBSZ
         0x4004_9409, 0x4020_940d, 0x8008_6601, 0x2,
+        // Sockets: SIOCGIF{NAME CONF FLAGS ADDR BRDADDR NETMASK MTU HWADDR INDEX} SIOCATMARK
         0x8910, 0x8912, 0x8913, 0x8915, 0x8919, 0x891b, 0x8921, 0x8927, 0x8933, 0x8905,
     ]
 }

@@ -16,11 +16,16 @@ extension SystemCalls {
             ptrace process_vm_readv process_vm_writev kcmp pidfd_getfd process_mrelease
             """),
         .init("opens files past every directory", "open_by_handle_at name_to_handle_at"),
-        .init("large, young, privileged machinery of the kernel", "bpf perf_event_open userfaultfd fanotify_init fanotify_mark"),
-        .init("a second way to make system calls, which no filter sees", "io_uring_setup io_uring_enter io_uring_register"),
+        .init(
+            "large, young, privileged machinery of the kernel",
+            "bpf perf_event_open userfaultfd fanotify_init fanotify_mark"),
+        .init(
+            "a second way to make system calls, which no filter sees", "io_uring_setup io_uring_enter io_uring_register"
+        ),
         .init("the key ring is not in a namespace of its own", "add_key request_key keyctl"),
         .init("memory that nobody can account or look into", "memfd_secret"),
-        .init("code for the kernel", "init_module finit_module delete_module create_module query_module get_kernel_syms"),
+        .init(
+            "code for the kernel", "init_module finit_module delete_module create_module query_module get_kernel_syms"),
         .init("another kernel", "kexec_load kexec_file_load reboot"),
         .init(
             "the host's clock", "settimeofday clock_settime adjtimex clock_adjtime"),

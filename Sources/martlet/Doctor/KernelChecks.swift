@@ -19,7 +19,9 @@ enum KernelChecks {
         let lacking = needed.filter { effective & (1 << $0.bit) == 0 }.map(\.name)
         return Finding(
             "rights", isRoot && lacking.isEmpty ? .good : .missing,
-            !isRoot ? "uid \(Credentials.userID)" : lacking.isEmpty ? "root" : "root without \(lacking.joined(separator: ", "))",
+            !isRoot
+                ? "uid \(Credentials.userID)"
+                : lacking.isEmpty ? "root" : "root without \(lacking.joined(separator: ", "))",
             "the warden makes namespaces, mounts and device nodes",
             mend: isRoot ? "start it with these capabilities" : "run it as root, with sudo")
     }
@@ -71,7 +73,9 @@ enum KernelChecks {
 
     private static var setTid: Finding {
         let meaning = "a restored thread gets the number it had"
-        guard isRoot else { return Finding("clone3 set_tid", .poorer, "not tried", meaning, mend: "run doctor as root") }
+        guard isRoot else {
+            return Finding("clone3 set_tid", .poorer, "not tried", meaning, mend: "run doctor as root")
+        }
         let works = Processes.canChooseNumbers()
         return Finding(
             "clone3 set_tid", works ? .good : .poorer, works ? "chose a number" : "refused", meaning,

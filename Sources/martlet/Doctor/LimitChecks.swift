@@ -8,7 +8,9 @@ enum LimitChecks {
     static func all(_ places: Places) -> [Finding] {
         guard let hierarchies = try? Hierarchies.find(named: places.cgroup) else {
             return [
-                Finding("cgroups", .missing, "none", "every limit goes through them", mend: "mount cgroup2 at /sys/fs/cgroup")
+                Finding(
+                    "cgroups", .missing, "none", "every limit goes through them",
+                    mend: "mount cgroup2 at /sys/fs/cgroup")
             ]
         }
         return [tree(hierarchies), kill(hierarchies)] + Limit.allCases.map { limit($0, hierarchies) }
@@ -19,7 +21,8 @@ enum LimitChecks {
         guard let parent = hierarchies.unified else {
             return Finding(
                 "cgroup v2", .poorer, "not mounted", meaning,
-                mend: "mount -t cgroup2 none /sys/fs/cgroup/unified; sandboxes are ended through their pid 1 until then")
+                mend: "mount -t cgroup2 none /sys/fs/cgroup/unified; sandboxes are ended through their pid 1 until then"
+            )
         }
         return Finding("cgroup v2", .good, parent, meaning)
     }
@@ -52,7 +55,9 @@ enum LimitChecks {
             }
             return Finding(
                 name, .missing, "cgroup v2, but \(parent) has processes of its own", meaning,
-                mend: "name a group without processes: mkdir /sys/fs/cgroup/martlet, then --cgroup /martlet (MARTLET_CGROUP)")
+                mend:
+                    "name a group without processes: mkdir /sys/fs/cgroup/martlet, then --cgroup /martlet (MARTLET_CGROUP)"
+            )
         case .legacy(let parent):
             return Finding(name, .good, "cgroup v1 at \(parent)", meaning)
         case .nowhere:

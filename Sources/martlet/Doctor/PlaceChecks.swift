@@ -17,10 +17,13 @@ enum PlaceChecks {
     private static func space(_ places: Places) -> Finding {
         // The nearest directory that is there stands for the one that will be made.
         var path = places.state
-        while !path.isEmpty, !Files.exists(path) { path = String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex)) }
+        while !path.isEmpty, !Files.exists(path) {
+            path = String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex))
+        }
         let meaning = "three root file systems take about half a GB"
         guard let space = try? Files.space(at: path.isEmpty ? "/" : path) else {
-            return Finding("disk", .poorer, "cannot look at \(places.state)", meaning, mend: "choose another with --state")
+            return Finding(
+                "disk", .poorer, "cannot look at \(places.state)", meaning, mend: "choose another with --state")
         }
         let free = space.available >> 20
         return Finding(

@@ -47,7 +47,8 @@ struct ExecOptions {
             case "--net":
                 let value = try reader.value(of: name)
                 if value != "none" {
-                    throw UsageError(message: "--net \(value) is not possible: a sandbox has loopback alone (--net none)")
+                    throw UsageError(
+                        message: "--net \(value) is not possible: a sandbox has loopback alone (--net none)")
                 }
             case "--waive": options.request.waived.insert(try reader.name(of: name, Limit.self))
             case "--without": options.request.without.insert(try reader.name(of: name, Measure.self))
@@ -64,7 +65,8 @@ struct ExecOptions {
             throw UsageError(message: "--runtime and --root are two ways to say the same: give one of them")
         }
         if let group = options.places.cgroup, !group.hasPrefix("/") || group.contains("..") {
-            throw UsageError(message: "--cgroup \(group): give the path of a group from the root of its tree, like /martlet")
+            throw UsageError(
+                message: "--cgroup \(group): give the path of a group from the root of its tree, like /martlet")
         }
         options.request.environment = standardEnvironment + variables
         // Before the root is looked for: the other mistakes need no state.

@@ -28,7 +28,9 @@ import Testing
         Mistake(options: ["--env", "NOVALUE"], status: 64, words: ["NOVALUE", "NAME=VALUE"]),
         Mistake(options: ["--waive", "gravity"], status: 64, words: ["gravity", "memory, cpu, pids"]),
         Mistake(options: ["--without", "everything"], status: 64, words: ["everything", "seccomp"]),
-        Mistake(options: ["--runtime", "provided", "--root", "/"], status: 64, words: ["--runtime", "--root", "one of them"]),
+        Mistake(
+            options: ["--runtime", "provided", "--root", "/"], status: 64,
+            words: ["--runtime", "--root", "one of them"]),
         Mistake(options: ["--fast"], status: 64, words: ["--fast", "exec --help"]),
         Mistake(options: ["--json=yes"], status: 64, words: ["yes"]),
         Mistake(options: ["--cgroup", "../x"], status: 64, words: ["--cgroup ../x"]),
@@ -73,7 +75,9 @@ import Testing
         Mistake(options: [], command: ["/usr"], status: 126, words: ["cannot execute /usr"]),
     ]
 
-    @Test(.enabled(if: Binaries.isRoot, "needs root"), arguments: missing) func whatIsMissingIsNamed(_ mistake: Mistake) throws {
+    @Test(.enabled(if: Binaries.isRoot, "needs root"), arguments: missing) func whatIsMissingIsNamed(_ mistake: Mistake)
+        throws
+    {
         let before = Leftovers.now()
         try check(mistake)
         #expect(Leftovers.settled(since: before).isEmpty)
@@ -85,7 +89,10 @@ import Testing
         defer { HostFiles.remove(place) }
         try HostFiles.copy(Binaries.martlet, to: "\(place)/martlet")
         let outcome = try Program(
-            ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "\(place)/martlet", "exec", "--root", "/", "--", "true"]
+            [
+                "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "\(place)/martlet", "exec",
+                "--root", "/", "--", "true",
+            ]
         ).run()
         #expect(outcome.status == 77, "\(outcome)")
         #expect(outcome.errors.contains("root"))

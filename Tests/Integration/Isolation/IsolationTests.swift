@@ -60,7 +60,7 @@ struct IsolationTests {
     }
 
     @Test(
-        "bubblewrap holds what it promises to hold", .enabled(if: Place.hasBubblewrap, "bubblewrap is not installed"),
+        "bubblewrap holds what it promises to hold", .enabled(if: Place.hasBubblewrap, "no bubblewrap, or the test machine"),
         arguments: Corpus.all.filter { $0.getsThroughBubblewrapBecause == nil && $0.isHarmlessWithoutLimits })
     func heldByBubblewrap(attack: Attack) throws {
         let stage = Stage.current!
@@ -70,7 +70,7 @@ struct IsolationTests {
 
     @Test(
         "bubblewrap lets through what it does not promise to hold",
-        .enabled(if: Place.hasBubblewrap, "bubblewrap is not installed"),
+        .enabled(if: Place.hasBubblewrap, "no bubblewrap, or the test machine"),
         arguments: Corpus.controllable.filter { $0.getsThroughBubblewrapBecause != nil && $0.isHarmlessWithoutLimits })
     func throughBubblewrap(attack: Attack) throws {
         let stage = Stage.current!

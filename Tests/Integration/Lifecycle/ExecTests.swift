@@ -51,13 +51,16 @@ struct Exec {
         #expect(lines["Uid"] == "993 993 993 993")
         #expect(lines["Gid"] == "990 990 990 990")
         #expect(lines["Groups"] ?? "" == "")
-        for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] { #expect(lines[set] == "0000000000000000", "\(set)") }
+        for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+            #expect(lines[set] == "0000000000000000", "\(set)")
+        }
         #expect(lines["NoNewPrivs"] == "1")
         #expect(lines["Seccomp"] == "2")
     }
 
     @Test func pidOneHasNoRightsEither() throws {
-        let outcome = try Martlet().shell("grep -E '^(Uid|Cap|NoNewPrivs|Seccomp:)' /proc/1/status; ls /proc/1/fd").run()
+        let outcome = try Martlet().shell("grep -E '^(Uid|Cap|NoNewPrivs|Seccomp:)' /proc/1/status; ls /proc/1/fd")
+            .run()
         for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
             #expect(outcome.output.contains("\(set):\t0000000000000000"), "\(set)")
         }
@@ -94,13 +97,15 @@ struct Exec {
     }
 
     @Test func aTimeoutEndsEverythingAndSaysSo() throws {
-        let outcome = try Martlet("--timeout", "0.3").shell("trap '' TERM INT; sleep 300 & sleep 300").run(limit: .seconds(10))
+        let outcome = try Martlet("--timeout", "0.3").shell("trap '' TERM INT; sleep 300 & sleep 300").run(
+            limit: .seconds(10))
         #expect(outcome.status == 124)
         #expect(outcome.errors.contains("timeout of 300 ms"))
     }
 
     @Test func aSignalToMartletReachesTheCommand() throws {
-        let running = try Martlet().shell("trap 'echo got it; exit 7' TERM; echo ready; while :; do sleep 0.05; done").start()
+        let running = try Martlet().shell("trap 'echo got it; exit 7' TERM; echo ready; while :; do sleep 0.05; done")
+            .start()
         #expect(try running.firstLine() == "ready")
         running.signal(15)
         let outcome = try running.end()
@@ -110,9 +115,10 @@ struct Exec {
 
     @Test func explainNamesEveryStep() throws {
         let errors = try Martlet("--explain").exec("/bin/true").run().errors
-        for step in ["give birth", "set the limits", "map the users", "network of its own", "enter the root", "mount /proc",
-            "drop privileges", "filter system calls", "start the command", "everything is removed"]
-        {
+        for step in [
+            "give birth", "set the limits", "map the users", "network of its own", "enter the root", "mount /proc",
+            "drop privileges", "filter system calls", "start the command", "everything is removed",
+        ] {
             #expect(errors.contains(step), "\(step)")
         }
     }
@@ -131,9 +137,10 @@ struct Exec {
     @Test func helpSaysWhatThereIs() throws {
         let outcome = try Martlet().program(["exec", "--help"]).run()
         #expect(outcome.status == 0)
-        for option in ["--runtime", "--root", "--memory", "--timeout", "--tmp", "--layer", "--code", "--env", "--net",
-            "--explain", "--json", "--waive", "--without"]
-        {
+        for option in [
+            "--runtime", "--root", "--memory", "--timeout", "--tmp", "--layer", "--code", "--env", "--net",
+            "--explain", "--json", "--waive", "--without",
+        ] {
             #expect(outcome.output.contains(option), "\(option)")
         }
     }

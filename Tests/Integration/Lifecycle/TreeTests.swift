@@ -32,7 +32,9 @@ final class Trees {
     @Test(arguments: 1...5) func upToFiveLayersAreMerged(_ count: Int) throws {
         var martlet = Martlet()
         for index in 1...count {
-            martlet.options += ["--layer", try directory("l\(index)", ["file\(index)": "\(index)", "top": "\(index)"])]
+            martlet.options += [
+                "--layer", try directory("l\(index)", ["file\(index)": "\(index)", "top": "\(index)"]),
+            ]
         }
         let outcome = try martlet.shell("cat /opt/file*; cat /opt/top").run()
         #expect(outcome.output == (1...count).map(String.init).joined() + "\(count)")

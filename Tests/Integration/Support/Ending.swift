@@ -7,7 +7,7 @@ extension RunningProgram {
 
     /// Waits for its end, and kills it at the limit.
     package func end(limit: Duration = .seconds(20)) throws -> Outcome {
-        let deadline = ContinuousClock().now + limit
+        let deadline = ContinuousClock().now + limit * Binaries.patience
         while !collect() {
             if ContinuousClock().now >= deadline {
                 kill(pid, SIGKILL)

@@ -35,7 +35,7 @@ package struct Program: Sendable {
     package func run(limit: Duration = .seconds(30)) throws -> Outcome {
         let running = try start()
         let clock = ContinuousClock()
-        let deadline = clock.now + limit
+        let deadline = clock.now + limit * Binaries.patience
         running.feed(input)
         var timedOut = false
         while !running.collect() {
@@ -110,7 +110,7 @@ package final class RunningProgram: @unchecked Sendable {
 
     /// The first line that it writes.
     package func firstLine(limit: Duration = .seconds(10)) throws -> String {
-        let deadline = ContinuousClock().now + limit
+        let deadline = ContinuousClock().now + limit * Binaries.patience
         while !written[0].contains(UInt8(ascii: "\n")) {
             let hasEnded = collect()
             guard written[0].contains(UInt8(ascii: "\n")) || !hasEnded && ContinuousClock().now < deadline else {

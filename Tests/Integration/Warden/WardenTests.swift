@@ -175,10 +175,14 @@ struct WardenProgram {
         Demand(testDescription: "no memory", change: { $0.memoryMB = 0 }, kind: .request),
         Demand(testDescription: "all memory", change: { $0.memoryMB = .max }, kind: .request),
         Demand(testDescription: "an endless /tmp", change: { $0.tmpMB = .max }, kind: .request),
-        Demand(testDescription: "a thousand layers", change: { $0.layers = Array(repeating: "/", count: 1000) }, kind: .request),
+        Demand(
+            testDescription: "a thousand layers", change: { $0.layers = Array(repeating: "/", count: 1000) },
+            kind: .request),
         Demand(testDescription: "an endless deadline", change: { $0.timeoutMS = .max }, kind: .request),
         Demand(testDescription: "a relative root", change: { $0.root = "../.." }, kind: .request),
-        Demand(testDescription: "the warden's own root through /proc", change: { $0.root = "/proc/self/root" }, kind: .input),
+        Demand(
+            testDescription: "the warden's own root through /proc", change: { $0.root = "/proc/self/root" },
+            kind: .input),
         Demand(testDescription: "the warden's descriptors", change: { $0.layers = ["/proc/self/fd/3"] }, kind: .input),
         Demand(testDescription: "no command", change: { $0.command = [] }, kind: .request),
     ]

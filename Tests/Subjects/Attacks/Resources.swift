@@ -96,15 +96,17 @@ extension Attack {
             "processor-taken", "Works without a pause where an eighth of a processor is given.", .waiving("cpu"),
             needs: [.limits], options: ["--memory", "221"]
         ) { _ in
-            // Others may be at work as well: one good second is enough to get through.
-            var best = 0.0
-            for _ in 0..<4 where best <= 0.4 {
+            // Others may be at work as well: two good seconds are enough to get through. One is not: a machine that
+            // was itself stopped for a moment finds all that time in whoever was running.
+            var windows: [Int] = []
+            func good() -> Int { windows.count { $0 > 40 } }
+            while windows.count < 6 && good() < 2 {
                 let (start, used) = (clock(CLOCK_MONOTONIC), clock(CLOCK_PROCESS_CPUTIME_ID))
                 while clock(CLOCK_MONOTONIC) - start < 1 {}
-                best = max(best, clock(CLOCK_PROCESS_CPUTIME_ID) - used)
+                windows.append(Int((clock(CLOCK_PROCESS_CPUTIME_ID) - used) * 100))
             }
-            let what = "had \(Int(best * 100)) % of a processor"
-            return best > 0.4 ? .through(what) : .held(what)
+            let what = "had \(windows) % of a processor, second by second"
+            return good() >= 2 ? .through(what) : .held(what)
         },
     ]
 

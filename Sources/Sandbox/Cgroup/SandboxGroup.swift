@@ -24,7 +24,8 @@ final class SandboxGroup {
     private static func make(_ path: String) throws(SystemError) {
         do throws(SystemError) {
             try Files.makeDirectory(path)
-        } catch  where error.code == EEXIST {
+        } catch {
+            guard error.code == EEXIST else { throw error }
             try clear(path)
             try Files.makeDirectory(path)
         }
@@ -87,7 +88,11 @@ final class SandboxGroup {
 
     /// Some files exist only on kernels that account swap.
     private static func ifOffered(_ body: () throws(SystemError) -> Void) throws(SystemError) {
-        do throws(SystemError) { try body() } catch  where error.code == ENOENT {}
+        do throws(SystemError) {
+            try body()
+        } catch {
+            if error.code != ENOENT { throw error }
+        }
     }
 
     /// The files that pid 1 writes "0" to, to move itself into the v1 groups.

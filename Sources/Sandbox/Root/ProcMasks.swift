@@ -30,8 +30,9 @@ enum ProcMasks {
     private static func cover(_ path: String, with source: String) throws(SystemError) {
         do throws(SystemError) {
             try Mounts.bind(source, at: path)
-        } catch where error.code == ENOENT {
+        } catch {
             // Not every kernel has everything.
+            if error.code != ENOENT { throw error }
         }
     }
 

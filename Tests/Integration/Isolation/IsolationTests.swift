@@ -60,7 +60,8 @@ struct IsolationTests {
     }
 
     @Test(
-        "bubblewrap holds what it promises to hold", .enabled(if: Place.hasBubblewrap, "no bubblewrap, or the test machine"),
+        "bubblewrap holds what it promises to hold",
+        .enabled(if: Place.hasBubblewrap, "no bubblewrap, or the test machine"),
         arguments: Corpus.all.filter { $0.getsThroughBubblewrapBecause == nil && $0.isHarmlessWithoutLimits })
     func heldByBubblewrap(attack: Attack) throws {
         let stage = Stage.current!

@@ -104,7 +104,8 @@ enum Place {
         switch self {
         case .sandbox(let measures, let limits):
             return [Binaries.martlet, "exec", "--root", stage.root, "--code", stage.code, "--layer", stage.layer]
-                + (attack.options.contains("--timeout") ? [] : ["--timeout", "\(Self.secondsForAttack * Binaries.patience)"]) + attack.options
+                + (attack.options.contains("--timeout")
+                    ? [] : ["--timeout", "\(Self.secondsForAttack * Binaries.patience)"]) + attack.options
                 + Self.armed.flatMap { ["--env", "\($0)=\($1)"] }
                 + measures.flatMap { ["--without", $0] } + limits.flatMap { ["--waive", $0] } + ["--"] + inside
         case .bubblewrap:

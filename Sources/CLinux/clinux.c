@@ -26,22 +26,22 @@
 #include <unistd.h>
 
 #define SAME(name) _Static_assert(CLINUX_##name == name, #name)
-SAME(CLONE_NEWTIME); SAME(CLONE_PIDFD); SAME(CLONE_NEWNS); SAME(CLONE_NEWCGROUP); SAME(CLONE_NEWUTS);
+SAME(CLONE_NEWTIME); SAME(CLONE_NEWNS); SAME(CLONE_NEWCGROUP); SAME(CLONE_NEWUTS);
 SAME(CLONE_NEWIPC); SAME(CLONE_NEWUSER); SAME(CLONE_NEWPID); SAME(CLONE_NEWNET); SAME(CLONE_INTO_CGROUP);
 SAME(MOUNT_ATTR_RDONLY); SAME(MOUNT_ATTR_NOSUID); SAME(MOUNT_ATTR_NODEV); SAME(MOUNT_ATTR_NOEXEC);
-SAME(MOUNT_ATTR_IDMAP); SAME(RESOLVE_NO_MAGICLINKS); SAME(RESOLVE_NO_SYMLINKS); SAME(RESOLVE_BENEATH);
+SAME(MOUNT_ATTR_IDMAP); SAME(RESOLVE_NO_MAGICLINKS);
 SAME(O_PATH); SAME(O_DIRECTORY); SAME(O_NOFOLLOW); SAME(O_CLOEXEC); SAME(AT_FDCWD); SAME(AT_EMPTY_PATH);
-SAME(AT_RECURSIVE); SAME(OPEN_TREE_CLONE); SAME(MOVE_MOUNT_F_EMPTY_PATH); SAME(MOVE_MOUNT_T_EMPTY_PATH);
+SAME(OPEN_TREE_CLONE); SAME(MOVE_MOUNT_F_EMPTY_PATH);
 SAME(FSOPEN_CLOEXEC); SAME(FSMOUNT_CLOEXEC); SAME(FSCONFIG_SET_FLAG); SAME(FSCONFIG_SET_STRING);
 SAME(FSCONFIG_CMD_CREATE); SAME(MS_BIND); SAME(MS_REC); SAME(MS_PRIVATE); SAME(PR_SET_PDEATHSIG); SAME(PR_SET_DUMPABLE);
-SAME(PR_SET_NAME); SAME(PR_CAPBSET_READ); SAME(PR_CAPBSET_DROP); SAME(PR_SET_SECUREBITS);
+SAME(PR_CAPBSET_READ); SAME(PR_CAPBSET_DROP);
 SAME(PR_SET_NO_NEW_PRIVS); SAME(PR_CAP_AMBIENT); SAME(PR_CAP_AMBIENT_CLEAR_ALL); SAME(CLD_EXITED);
 SAME(WNOHANG); SAME(MSG_DONTWAIT); SAME(EPOLLIN);
 _Static_assert(CLINUX_EPOLLET == (uint32_t)EPOLLET, "EPOLLET");
 SAME(SYS_read); SAME(SYS_write); SAME(SYS_close); SAME(SYS_socketpair); SAME(SYS_kill); SAME(SYS_fchdir);
-SAME(SYS_getuid); SAME(SYS_getgid); SAME(SYS_setsid); SAME(SYS_setgroups); SAME(SYS_setresuid);
+SAME(SYS_getuid); SAME(SYS_setgroups); SAME(SYS_setresuid);
 SAME(SYS_setresgid); SAME(SYS_sched_setscheduler); SAME(SYS_pivot_root); SAME(SYS_prctl); SAME(SYS_mount); SAME(SYS_umount2);
-SAME(SYS_sethostname); SAME(SYS_gettid); SAME(SYS_openat); SAME(SYS_mkdirat); SAME(SYS_mknodat);
+SAME(SYS_sethostname); SAME(SYS_openat); SAME(SYS_mkdirat); SAME(SYS_mknodat);
 SAME(SYS_fchownat); SAME(SYS_unlinkat); SAME(SYS_renameat); SAME(SYS_symlinkat); SAME(SYS_faccessat);
 SAME(SYS_unshare); SAME(SYS_eventfd2); SAME(SYS_epoll_create1); SAME(SYS_dup3); SAME(SYS_pidfd_send_signal);
 SAME(SYS_open_tree); SAME(SYS_move_mount); SAME(SYS_fsopen); SAME(SYS_fsconfig); SAME(SYS_fsmount);
@@ -75,14 +75,12 @@ long clinux_clone_with_number(int32_t pid) {
     return child == pid ? 0 : -ESRCH;
 }
 
-long clinux_mount_setattr(int32_t fd, int32_t recursive, uint64_t set, uint64_t clear, int32_t user_namespace) {
+long clinux_mount_setattr(int32_t fd, uint64_t set, int32_t user_namespace) {
     struct mount_attr attributes = {
         .attr_set = set,
-        .attr_clr = clear,
         .userns_fd = (set & MOUNT_ATTR_IDMAP) ? user_namespace : 0,
     };
-    unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
-    return result(syscall(SYS_mount_setattr, fd, "", flags, &attributes, sizeof attributes));
+    return result(syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attributes, sizeof attributes));
 }
 
 long clinux_openat2(int32_t directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
@@ -146,13 +144,11 @@ long clinux_capset_none(void) {
     return result(syscall(SYS_capset, &header, none));
 }
 
-long clinux_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable) {
+long clinux_effective_capabilities(uint64_t *effective) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct sets[2] = {0};
     long outcome = result(syscall(SYS_capget, &header, sets));
     *effective = (uint64_t)sets[1].effective << 32 | sets[0].effective;
-    *permitted = (uint64_t)sets[1].permitted << 32 | sets[0].permitted;
-    *inheritable = (uint64_t)sets[1].inheritable << 32 | sets[0].inheritable;
     return outcome;
 }
 
@@ -174,12 +170,6 @@ long clinux_lock_byte(int32_t fd, uint64_t byte) {
 long clinux_unlock_byte(int32_t fd, uint64_t byte) {
     struct flock range = byte_range(byte, F_UNLCK);
     return result(fcntl(fd, F_OFD_SETLK, &range));
-}
-
-long clinux_byte_is_locked(int32_t fd, uint64_t byte) {
-    struct flock range = byte_range(byte, F_WRLCK);
-    if (fcntl(fd, F_OFD_GETLK, &range) < 0) return -errno;
-    return range.l_type != F_UNLCK;
 }
 
 long clinux_wait(int32_t pid, int32_t options, int32_t *code, int32_t *status) {

@@ -16,7 +16,6 @@ package struct UserIDs: Sendable {
 
 package enum Credentials {
     package static var userID: UInt32 { UInt32(Kernel.call(CLINUX_SYS_getuid)) }
-    package static var groupID: UInt32 { UInt32(Kernel.call(CLINUX_SYS_getgid)) }
 
     package static func setUser(_ ids: UserIDs) throws(SystemError) {
         let result = Kernel.call(CLINUX_SYS_setresuid, Int(ids.real), Int(ids.effective), Int(ids.saved))
@@ -52,8 +51,8 @@ package enum Capabilities {
 
     /// The effective set of the caller, a bit for each capability.
     package static var effective: UInt64 {
-        var effective: UInt64 = 0, permitted: UInt64 = 0, inheritable: UInt64 = 0
-        _ = unsafe clinux_capget(&effective, &permitted, &inheritable)
+        var effective: UInt64 = 0
+        _ = unsafe clinux_effective_capabilities(&effective)
         return effective
     }
 }

@@ -12,8 +12,6 @@ package enum Files {
         package static let readWrite = Flags(rawValue: O_RDWR)
         package static let create = Flags(rawValue: O_CREAT)
         package static let exclusive = Flags(rawValue: O_EXCL)
-        package static let truncate = Flags(rawValue: O_TRUNC)
-        package static let nonBlocking = Flags(rawValue: O_NONBLOCK)
         package static let noFollow = Flags(rawValue: CLINUX_O_NOFOLLOW)
         package static let directory = Flags(rawValue: CLINUX_O_DIRECTORY)
         /// Names the file without opening it: no read, no side effect of a device or a pipe.

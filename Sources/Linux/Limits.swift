@@ -9,8 +9,6 @@ package enum ResourceLimit: Int32, Sendable {
     case lockedMemory = 8
     case messageQueues = 12
 
-    package static let unlimited = UInt64.max
-
     /// Sets the soft and the hard limit, or as much of them as the hard limit of today allows.
     package func lower(to value: UInt64) throws(SystemError) {
         var soft: UInt64 = 0

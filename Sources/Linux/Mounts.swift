@@ -56,7 +56,7 @@ package enum Mounts {
     package static func setAttributes(
         _ attributes: MountAttributes, of mount: borrowing FileDescriptor
     ) throws(SystemError) {
-        try Kernel.check(clinux_mount_setattr(mount.raw, 0, attributes.rawValue, 0, 0), "mount_setattr")
+        try Kernel.check(clinux_mount_setattr(mount.raw, attributes.rawValue, 0), "mount_setattr")
     }
 
     /// Sets attributes, and shows the owners of files as `userNamespace` numbers them: the host's uid 0 on disk is uid 0
@@ -66,7 +66,7 @@ package enum Mounts {
         mappingOwnersBy userNamespace: borrowing FileDescriptor
     ) throws(SystemError) {
         let all = attributes.rawValue | CLINUX_MOUNT_ATTR_IDMAP
-        let result = clinux_mount_setattr(mount.raw, 0, all, 0, userNamespace.raw)
+        let result = clinux_mount_setattr(mount.raw, all, userNamespace.raw)
         if result == -Int(EINVAL) { return try setAttributes(attributes, of: mount) }
         try Kernel.check(result, "mount_setattr")
     }

@@ -107,12 +107,6 @@ package enum Processes {
         try Kernel.check(result, "sched_setscheduler")
     }
 
-    package static func setName(_ name: String) {
-        _ = name.withAddress { Kernel.call(CLINUX_SYS_prctl, Int(CLINUX_PR_SET_NAME), $0) }
-    }
-
-    package static func startSession() { _ = Kernel.call(CLINUX_SYS_setsid) }
-
     static func control(_ option: Int32, _ a: Int = 0, _ b: Int = 0) throws(SystemError) {
         try Kernel.check(Kernel.call(CLINUX_SYS_prctl, Int(option), a, b), "prctl", String(option))
     }

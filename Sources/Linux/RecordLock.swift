@@ -22,9 +22,4 @@ package struct RecordLock: ~Copyable {
     package func release(_ index: UInt64) {
         _ = clinux_unlock_byte(file.raw, index)
     }
-
-    /// Whether somebody else holds it.
-    package func isTakenElsewhere(_ index: UInt64) throws(SystemError) -> Bool {
-        try Kernel.check(clinux_byte_is_locked(file.raw, index), "fcntl lock", String(index)) == 1
-    }
 }

@@ -1,9 +1,9 @@
-// Pid 1 of a sandbox: a fork of the warden that sets the sandbox up from inside, gives up every right, starts the
+// Pid 1 of a sandbox: a fork of the keeper that sets the sandbox up from inside, gives up every right, starts the
 // command, and from then on only reaps, forwards signals and waits. `setUp` is the order of the isolation; it stands
 // nowhere else.
 //
 // It runs beside untrusted code for as long as the sandbox lives: after `setUp` it holds no descriptor but its channel
-// to the warden, and no right but to signal what runs inside.
+// to the keeper, and no right but to signal what runs inside.
 
 import Glibc
 import Linux
@@ -15,7 +15,7 @@ struct InsidePlan {
     let stage: String
     let hostName: String
     let filter: [UInt8]
-    /// Numbers of descriptors that were the warden's: the command's standard streams, and the channel.
+    /// Numbers of descriptors that were the keeper's: the command's standard streams, and the channel.
     let streams: [Int32]
     let channel: Int32
 }
@@ -30,7 +30,7 @@ struct Inside: ~Copyable {
     /// Where the channel is moved to: the first number behind the standard streams.
     private static let channelNumber: Int32 = 3
 
-    /// Never returns: what the warden has on its stack and in its objects is not this process's to give back.
+    /// Never returns: what the keeper has on its stack and in its objects is not this process's to give back.
     static func run(_ plan: InsidePlan) -> Never {
         var inside = Inside(plan)
         do throws(Refusal) {
@@ -51,8 +51,8 @@ struct Inside: ~Copyable {
     // MARK: the order of the isolation
 
     private mutating func setUp() throws(Refusal) {
-        // First of all, so that at no moment a half-made sandbox can outlive its warden.
-        try log.step("die with the warden") { () throws(SystemError) in
+        // First of all, so that at no moment a half-made sandbox can outlive its keeper.
+        try log.step("die with the keeper") { () throws(SystemError) in
             try Processes.dieWithParent()
             try Processes.setDumpable(false)
             try Processes.scheduleOrdinarily()
@@ -62,7 +62,7 @@ struct Inside: ~Copyable {
         try log.step("close the host's descriptors") { () throws(SystemError) in
             try Self.keepOnly(plan.streams, plan.channel, closingOthers: !without.contains(.closedDescriptors))
         }
-        // The dearest namespace is made here and not at birth, so that the warden gets on meanwhile.
+        // The dearest namespace is made here and not at birth, so that the keeper gets on meanwhile.
         if !without.contains(.networkNamespace) {
             try log.step("network of its own") { () throws(SystemError) in
                 try Namespaces.network.unshare()
@@ -84,7 +84,7 @@ struct Inside: ~Copyable {
             try Credentials.setUser(UserIDs(all: 0))
         }
         try mounts.assemble(&log, tmpMB: plan.request.tmpMB, without: without)
-        // By now the warden has set the limits. Born into the group of cgroup v2, this process joins those of v1 itself.
+        // By now the keeper has set the limits. Born into the group of cgroup v2, this process joins those of v1 itself.
         try joinGroups()
         // After joining, so that the sandbox sees its own group as the root of all groups.
         if !without.contains(.cgroupNamespace) {
@@ -98,8 +98,8 @@ struct Inside: ~Copyable {
         // Without no_new_privs, an experiment, only who still has rights may install a filter.
         if without.contains(.noNewPrivileges) { try filterCalls() }
         try log.step("drop privileges") { () throws(SystemError) in try Privileges.drop(without: without) }
-        // The kernel forgets it whenever the user changes. If the warden went meanwhile, the channel says so.
-        try log.step("die with the warden, again") { () throws(SystemError) in try Processes.dieWithParent() }
+        // The kernel forgets it whenever the user changes. If the keeper went meanwhile, the channel says so.
+        try log.step("die with the keeper, again") { () throws(SystemError) in try Processes.dieWithParent() }
         // Last: the steps above need calls that nothing needs after them.
         if !without.contains(.noNewPrivileges) { try filterCalls() }
     }
@@ -118,12 +118,12 @@ struct Inside: ~Copyable {
         if closingOthers { FileDescriptor.closeAll(from: channelNumber + 1) }
     }
 
-    /// Waits until the warden has mapped the users and made the mounts ready.
+    /// Waits until the keeper has mapped the users and made the mounts ready.
     private mutating func receiveMounts() throws(Refusal) -> RootAssembly {
         let (kinds, raws) = try log.step("wait for the mounts") { () throws(SystemError) in try Self.nextGo(channel) }
         func all(_ kind: Handed) -> [Int32] { zip(kinds, raws).filter { $0.0 == kind }.map(\.1) }
         guard let root = all(.root).first, let devices = all(.devices).first else {
-            throw Refusal(.step, "the warden handed over no root")
+            throw Refusal(.step, "the keeper handed over no root")
         }
         return RootAssembly(
             root: FileDescriptor(owning: root), devices: FileDescriptor(owning: devices),
@@ -139,7 +139,7 @@ struct Inside: ~Copyable {
     }
 
     private static func nextGo(_ channel: borrowing MessageSocket) throws(SystemError) -> GoMessage {
-        // No message means that the warden is gone: then nothing may go on here.
+        // No message means that the keeper is gone: then nothing may go on here.
         guard case .message(var message) = try channel.receive(limit: InitRequest.longest),
             case .go(let handed)? = try? InitRequest(decoding: message.bytes),
             handed.count == message.descriptors.count
@@ -179,7 +179,7 @@ struct Inside: ~Copyable {
 
     // MARK: afterwards
 
-    /// Reaps whatever ends, forwards signals, and returns when the command has ended or the warden is gone; the kernel
+    /// Reaps whatever ends, forwards signals, and returns when the command has ended or the keeper is gone; the kernel
     /// then kills what is left inside.
     private func watch(_ command: Int32) {
         do throws(SystemError) {
@@ -204,7 +204,7 @@ struct Inside: ~Copyable {
         }
     }
 
-    /// False when the warden is gone.
+    /// False when the keeper is gone.
     private func forwardSignals(to command: Int32) throws(SystemError) -> Bool {
         while true {
             switch try channel.receive(block: false, limit: InitRequest.longest) {
@@ -232,7 +232,7 @@ struct Inside: ~Copyable {
     }
 
     private func report(_ message: InitReport) {
-        // When the warden is gone there is nobody to tell, and this process is about to end.
+        // When the keeper is gone there is nobody to tell, and this process is about to end.
         try? channel.send(message.encoded())
     }
 }

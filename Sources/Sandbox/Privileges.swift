@@ -18,7 +18,9 @@ enum Privileges {
     static func setLimits(waived: Set<Limit>) throws(SystemError) {
         try ResourceLimit.openFiles.lower(to: 1024)
         if !waived.contains(.pids) { try ResourceLimit.processes.lower(to: GroupLimits.mostPids) }
-        try ResourceLimit.coreFile.lower(to: 0)
+        // One byte, not none: where the host pipes core dumps into a program, the kernel takes none for "run it all the
+        // same", and one for "never".
+        try ResourceLimit.coreFile.lower(to: 1)
         try ResourceLimit.lockedMemory.lower(to: 64 * 1024)
         try ResourceLimit.messageQueues.lower(to: 800 * 1024)
     }

@@ -1,11 +1,11 @@
-// One sandbox, as the warden holds it: made, watched, ended, removed. `start` is the warden's half of the set-up, in
+// One sandbox, as its keeper holds it: made, watched, ended, removed. `start` is the keeper's half of the set-up, in
 // order; the other half is in Inside.swift and runs at the same time.
 
 import Glibc
 import Linux
 package import Wire
 
-/// What all sandboxes of a warden share.
+/// What all sandboxes of a keeper share.
 package final class Foundations {
     package let workplace: Workplace
     package let engine: EngineGroup
@@ -49,7 +49,7 @@ package final class Sandbox {
     private var refusal: Refusal?
     private var figures: (cpuUS: UInt64, peakMemory: UInt64?)?
 
-    // MARK: the warden's half of the set-up
+    // MARK: the keeper's half of the set-up
 
     /// Returns when pid 1 has all it needs; what it then does is reported through the channel. On failure nothing stays.
     package static func start(

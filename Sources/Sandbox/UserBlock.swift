@@ -1,5 +1,5 @@
 // Every sandbox has its own block of host uids and gids, so that what escapes one is nobody in another. A block is a
-// number; the same number names the sandbox's cgroup. It is taken by a lock that the kernel drops when its warden is
+// number; the same number names the sandbox's cgroup. It is taken by a lock that the kernel drops when its keeper is
 // gone, however it went, so a number is never used twice at once and never lost.
 
 import Linux

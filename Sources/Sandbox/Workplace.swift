@@ -1,4 +1,4 @@
-// The engine's run directory: what must be the same for every warden on this host, and is worth nothing after a reboot.
+// The engine's run directory: what must be the same for every keeper on this host, and is worth nothing after a reboot.
 //
 //     uids.lock        which blocks of host uids are taken
 //     seccomp.filter   the compiled profile

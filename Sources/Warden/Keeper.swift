@@ -48,7 +48,7 @@ package final class Keeper {
 
     /// Makes a sandbox; the streams are borrowed until this returns. A refusal is told, not thrown: the other sandboxes
     /// go on.
-    package func create(_ request: SandboxRequest, streams: [Int32], _ log: StepLog = StepLog(.warden)) {
+    package func create(_ request: SandboxRequest, streams: [Int32], _ log: StepLog = StepLog(.outside)) {
         var log = log
         do throws(Refusal) {
             if sandboxes[request.id] != nil { throw Refusal(.request, "the id \(request.id) is in use") }

@@ -18,7 +18,7 @@ package enum Warden {
         Files.setCreationMask(0)
         let control = ControlSocket()
         do throws(Refusal) {
-            var log = StepLog(.warden)
+            var log = StepLog(.outside)
             let keeper = try Keeper(try Foundations(run: directory, cgroup: cgroup, &log)) { control.send($0) }
             try keeper.watch(controlDescriptor, token: 0)
             _ = keeper.sweep()

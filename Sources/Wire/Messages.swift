@@ -1,7 +1,7 @@
 // Every message between two of our processes, one enum a direction. A message that is not here does not exist: decoding
 // it is an error, and the receiver ends the conversation.
 
-/// From the command line (later: the supervisor) to the warden.
+/// From a supervisor to the warden.
 package enum WardenRequest: Equatable, Sendable {
     /// Comes with three descriptors: standard input, output and error of the command.
     case create(SandboxRequest)
@@ -88,7 +88,7 @@ package enum WardenReply: Equatable, Sendable {
     }
 }
 
-/// From pid 1 of a sandbox to the warden. Untrusted code runs beside it: the warden decodes these as carefully as any.
+/// From pid 1 of a sandbox to its keeper. Untrusted code runs beside it: these are decoded as carefully as any.
 package enum InitReport: Equatable, Sendable {
     case started(steps: [Step])
     case refused(Refusal)
@@ -130,7 +130,7 @@ package enum InitReport: Equatable, Sendable {
     }
 }
 
-/// From the warden to pid 1.
+/// From its keeper to pid 1.
 package enum InitRequest: Equatable, Sendable {
     /// Go on with these: comes with descriptors, one for each of `handed`, in its order. First the mounts, when the users
     /// are mapped; then the groups, when the limits are set.
@@ -170,7 +170,7 @@ package enum InitRequest: Equatable, Sendable {
     }
 }
 
-/// What the warden makes ready for pid 1 because it takes the host's rights to do so.
+/// What the keeper makes ready for pid 1 because it takes the host's rights to do so.
 package enum Handed: UInt8, Sendable {
     /// A `tasks` file of a v1 group, to join it.
     case group = 1

@@ -4,7 +4,7 @@
 package struct Step: Equatable, Sendable {
     /// Which process did it: steps of the two sides overlap in time.
     package enum Side: UInt8, Sendable {
-        case warden = 0
+        case outside = 0
         case inside = 1
     }
 

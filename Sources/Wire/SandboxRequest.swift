@@ -1,5 +1,5 @@
-// What a sandbox shall be. The command line fills it in, the warden checks it again: `check` is the same on both sides,
-// so that a person gets the message early and the warden never relies on it having been asked.
+// What a sandbox shall be. The command line fills it in, the keeper checks it again: `problem` is the same on both sides,
+// so that a person gets the message early and the keeper never relies on it having been asked.
 
 /// A limit that the host's kernel enforces through cgroups; the operator may waive it by name.
 package enum Limit: String, CaseIterable, Sendable {

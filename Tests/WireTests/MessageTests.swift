@@ -12,7 +12,7 @@ import Wire
     ]
 
     static let steps = [
-        Step(side: .warden, name: "a", start: 1, end: 2), Step(side: .inside, name: "b", start: 3, end: UInt64.max),
+        Step(side: .outside, name: "a", start: 1, end: 2), Step(side: .inside, name: "b", start: 3, end: UInt64.max),
     ]
 
     static let replies: [WardenReply] =

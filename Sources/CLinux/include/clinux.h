@@ -16,8 +16,8 @@ long clinux_clone3(uint64_t flags, int32_t *pidfd, int32_t exit_signal, int32_t 
 /// Makes a child that has the number `pid` and ends at once, and waits for it. Zero when it had that number.
 long clinux_clone_with_number(int32_t pid);
 
-/// mount_setattr on the mount that `fd` names (or on the whole tree below it).
-long clinux_mount_setattr(int32_t fd, int32_t recursive, uint64_t set, uint64_t clear, int32_t user_namespace);
+/// mount_setattr on the mount that `fd` names. `user_namespace` is used when `set` has CLINUX_MOUNT_ATTR_IDMAP.
+long clinux_mount_setattr(int32_t fd, uint64_t set, int32_t user_namespace);
 
 long clinux_openat2(int32_t directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
 
@@ -31,17 +31,16 @@ long clinux_receive(int32_t socket, void *bytes, uint64_t count, int32_t *descri
 /// Brings the loopback interface of the caller's network namespace up.
 long clinux_loopback_up(void);
 
-/// Drops (all zero) or reads the capability sets of the calling thread.
+/// Empties the capability sets of the calling thread, or reads the effective one.
 long clinux_capset_none(void);
-long clinux_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
+long clinux_effective_capabilities(uint64_t *effective);
 
 /// Installs a BPF program of `count` instructions, 8 bytes each.
 long clinux_seccomp_install(const void *instructions, uint16_t count);
 
-/// Byte-range locks that belong to the open file, not to the process: F_OFD_SETLK / F_OFD_GETLK.
+/// Byte-range locks that belong to the open file, not to the process: F_OFD_SETLK.
 long clinux_lock_byte(int32_t fd, uint64_t byte);
 long clinux_unlock_byte(int32_t fd, uint64_t byte);
-long clinux_byte_is_locked(int32_t fd, uint64_t byte);
 
 /// Waits for `pid` (or any child with -1) to end and says how: `code` is CLINUX_CLD_EXITED or a signal's.
 long clinux_wait(int32_t pid, int32_t options, int32_t *code, int32_t *status);
@@ -65,7 +64,6 @@ long clinux_statfs(const char *path, uint64_t *type, uint64_t *total, uint64_t *
 
 enum : uint64_t {
     CLINUX_CLONE_NEWTIME = 0x00000080,
-    CLINUX_CLONE_PIDFD = 0x00001000,
     CLINUX_CLONE_NEWNS = 0x00020000,
     CLINUX_CLONE_NEWCGROUP = 0x02000000,
     CLINUX_CLONE_NEWUTS = 0x04000000,
@@ -86,8 +84,6 @@ enum : uint64_t {
 
 enum : uint64_t {
     CLINUX_RESOLVE_NO_MAGICLINKS = 0x02,
-    CLINUX_RESOLVE_NO_SYMLINKS = 0x04,
-    CLINUX_RESOLVE_BENEATH = 0x08,
 };
 
 enum : int32_t {
@@ -97,10 +93,8 @@ enum : int32_t {
     CLINUX_O_CLOEXEC = 02000000,
     CLINUX_AT_FDCWD = -100,
     CLINUX_AT_EMPTY_PATH = 0x1000,
-    CLINUX_AT_RECURSIVE = 0x8000,
     CLINUX_OPEN_TREE_CLONE = 1,
     CLINUX_MOVE_MOUNT_F_EMPTY_PATH = 4,
-    CLINUX_MOVE_MOUNT_T_EMPTY_PATH = 0x40,
     CLINUX_FSOPEN_CLOEXEC = 1,
     CLINUX_FSMOUNT_CLOEXEC = 1,
     CLINUX_FSCONFIG_SET_FLAG = 0,
@@ -115,10 +109,8 @@ enum : int32_t {
 enum : int32_t {
     CLINUX_PR_SET_PDEATHSIG = 1,
     CLINUX_PR_SET_DUMPABLE = 4,
-    CLINUX_PR_SET_NAME = 15,
     CLINUX_PR_CAPBSET_READ = 23,
     CLINUX_PR_CAPBSET_DROP = 24,
-    CLINUX_PR_SET_SECUREBITS = 28,
     CLINUX_PR_SET_NO_NEW_PRIVS = 38,
     CLINUX_PR_CAP_AMBIENT = 47,
     CLINUX_PR_CAP_AMBIENT_CLEAR_ALL = 4,
@@ -145,8 +137,6 @@ enum : long {
     CLINUX_SYS_kill = 62,
     CLINUX_SYS_fchdir = 81,
     CLINUX_SYS_getuid = 102,
-    CLINUX_SYS_getgid = 104,
-    CLINUX_SYS_setsid = 112,
     CLINUX_SYS_setgroups = 116,
     CLINUX_SYS_setresuid = 117,
     CLINUX_SYS_setresgid = 119,
@@ -156,7 +146,6 @@ enum : long {
     CLINUX_SYS_mount = 165,
     CLINUX_SYS_umount2 = 166,
     CLINUX_SYS_sethostname = 170,
-    CLINUX_SYS_gettid = 186,
     CLINUX_SYS_openat = 257,
     CLINUX_SYS_mkdirat = 258,
     CLINUX_SYS_mknodat = 259,

@@ -1,4 +1,4 @@
-// The group that sandboxes are made below, checked once at the start of a warden: which limits can be enforced here, and
+// The group that sandboxes are made below, checked once at the start of a keeper: which limits can be enforced here, and
 // through which tree. A limit that cannot be enforced is refused now, in words, not found out later.
 
 import Glibc

@@ -109,7 +109,7 @@ final class SandboxGroup {
         return raws
     }
 
-    /// On cgroup v1, a counter that wakes the warden when the sandbox runs out of memory; v2 kills the group by itself.
+    /// On cgroup v1, a counter that wakes the keeper when the sandbox runs out of memory; v2 kills the group by itself.
     func watchMemory() throws(SystemError) -> Descriptors {
         guard let path = legacy[.memory] else { return Descriptors(owning: []) }
         let counter = try EventCounter.make()
@@ -176,7 +176,7 @@ final class SandboxGroup {
         }
     }
 
-    /// Ends what a dead warden left in a group, and removes it. Only called for a group whose lock is ours.
+    /// Ends what a dead keeper left in a group, and removes it. Only called for a group whose lock is ours.
     static func clear(_ path: String) throws(SystemError) {
         if Files.exists("\(path)/cgroup.kill") {
             try? Files.control("\(path)/cgroup.kill", "1")

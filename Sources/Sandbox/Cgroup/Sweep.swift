@@ -1,4 +1,4 @@
-// Clears away what dead wardens left: their groups, and whatever still runs in them. Mounts and network namespaces went
+// Clears away what dead keepers left: their groups, and whatever still runs in them. Mounts and network namespaces went
 // with their processes. A group is swept only while its block's lock is in our hands, so a living one is never touched.
 
 import Linux

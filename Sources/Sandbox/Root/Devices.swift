@@ -1,5 +1,5 @@
 // /dev: five devices that do no harm, the links that shells expect, and nothing else. A small file system of its own for
-// each sandbox, made by the warden, because a user namespace may not make device nodes.
+// each sandbox, made by the keeper, because a user namespace may not make device nodes.
 
 import Linux
 

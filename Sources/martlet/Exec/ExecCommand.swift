@@ -66,7 +66,7 @@ private final class ExecRun {
     }
 
     func untilEnd() throws -> ExecEnding {
-        var log = StepLog(.warden)
+        var log = StepLog(.outside)
         let foundations = try Foundations(run: options.places.run, cgroup: options.places.cgroup, &log)
         let keeper = try Keeper(foundations) { self.hear($0) }
         try keeper.watch(signals.raw, token: Self.signalToken)

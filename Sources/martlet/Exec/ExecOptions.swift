@@ -1,4 +1,4 @@
-// The command line of `martlet exec`, read into a request for the warden.
+// The command line of `martlet exec`, read into a request.
 
 import Linux
 import Wire
@@ -76,7 +76,7 @@ struct ExecOptions {
         return .options(options)
     }
 
-    /// A path as the warden must have it, whose working directory is not ours.
+    /// A path as a request must have it: a keeper may have another working directory.
     private static func absolute(_ path: String) throws(UsageError) -> String {
         if path.isEmpty { throw UsageError(message: "an empty path names nothing") }
         return path.hasPrefix("/") ? path : Files.workingDirectory() + "/" + path

@@ -60,7 +60,7 @@ struct ExecReport {
         for step in steps {
             rows.append([
                 microseconds(step.start - min(step.start, begun)), microseconds(step.end - step.start),
-                step.side == .warden ? "warden" : "inside", step.name,
+                step.side == .outside ? "outside" : "inside", step.name,
             ])
         }
         if let end = steps.map(\.end).max() {
@@ -95,7 +95,7 @@ struct ExecReport {
 
     private func describe(_ step: Step) -> JSON {
         .object([
-            ("step", .text(step.name)), ("side", .text(step.side == .warden ? "warden" : "inside")),
+            ("step", .text(step.name)), ("side", .text(step.side == .outside ? "outside" : "inside")),
             ("at_us", .integer(Int64(step.start - min(step.start, begun)) / 1000)),
             ("took_us", .integer(Int64(step.end - step.start) / 1000)),
         ])

@@ -37,7 +37,7 @@ let package = Package(
         // The privileged process: an event loop around Sandbox.
         .target(name: "Warden", dependencies: ["Sandbox", "Linux", "Wire"], swiftSettings: strict),
         .executableTarget(
-            name: "martlet-warden", dependencies: ["Warden", "Linux"], swiftSettings: strict,
+            name: "martlet-warden", dependencies: ["Warden", "Sandbox", "Linux"], swiftSettings: strict,
             linkerSettings: staticLink),
 
         // The program for people.

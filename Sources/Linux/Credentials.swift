@@ -22,6 +22,11 @@ package enum Credentials {
         try Kernel.check(result, "setresuid", "\(ids.real) \(ids.effective) \(ids.saved)")
     }
 
+    /// Sets the effective user alone. Capabilities stay as they are after `Capabilities.keepAcrossUsers`.
+    package static func setEffectiveUser(_ id: UInt32) throws(SystemError) {
+        try Kernel.check(Kernel.call(CLINUX_SYS_setresuid, -1, Int(id), -1), "setresuid", String(id))
+    }
+
     /// Sets the group and leaves every supplementary one.
     package static func setGroup(_ id: UInt32) throws(SystemError) {
         try Kernel.check(Kernel.call(CLINUX_SYS_setgroups, 0, 0), "setgroups")
@@ -38,6 +43,11 @@ package enum Capabilities {
             if held == 1 { try Processes.control(CLINUX_PR_CAPBSET_DROP, capability) }
         }
         try Processes.control(CLINUX_PR_CAP_AMBIENT, Int(CLINUX_PR_CAP_AMBIENT_CLEAR_ALL))
+    }
+
+    /// From now on a change of users changes no capability of the caller. A new user namespace starts without this.
+    package static func keepAcrossUsers() throws(SystemError) {
+        try Processes.control(CLINUX_PR_SET_SECUREBITS, Int(CLINUX_SECBIT_NO_SETUID_FIXUP))
     }
 
     /// Empties the effective, permitted and inheritable sets of the calling thread.

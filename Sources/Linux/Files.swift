@@ -7,6 +7,7 @@ package enum Files {
     package struct Flags: OptionSet, Sendable {
         package let rawValue: Int32
         package init(rawValue: Int32) { self.rawValue = rawValue }
+        package init(arrayLiteral elements: Flags...) { self = elements.reduced() }
 
         package static let write = Flags(rawValue: O_WRONLY)
         package static let readWrite = Flags(rawValue: O_RDWR)
@@ -121,6 +122,15 @@ package enum Files {
             path.withAddress { Kernel.call(CLINUX_SYS_symlinkat, to, Int(directory.raw), $0) }
         }
         try Kernel.check(result, "symlink", path)
+    }
+
+    /// A caller may start us with a standard stream closed. What is opened next would take its number, and a sandbox
+    /// would get it as its own.
+    package static func fillStandardStreams() {
+        for stream in Int32(0)...2 where (try? kind(of: stream)) == nil {
+            // The lowest free number is this one. Not close-on-exec: the command shall have it.
+            _ = unsafe Glibc.open("/dev/null", O_RDWR)
+        }
     }
 
     /// What is taken from the permissions of files that the caller makes.

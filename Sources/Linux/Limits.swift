@@ -7,7 +7,10 @@ package enum ResourceLimit: Int32, Sendable {
     case processes = 6
     case openFiles = 7
     case lockedMemory = 8
+    case pendingSignals = 11
     case messageQueues = 12
+    case nicePriority = 13
+    case realTimePriority = 14
 
     /// Sets the soft and the hard limit, or as much of them as the hard limit of today allows.
     package func lower(to value: UInt64) throws(SystemError) {

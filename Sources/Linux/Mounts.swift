@@ -8,6 +8,7 @@ import Glibc
 package struct MountAttributes: OptionSet, Sendable {
     package let rawValue: UInt64
     package init(rawValue: UInt64) { self.rawValue = rawValue }
+    package init(arrayLiteral elements: MountAttributes...) { self = elements.reduced() }
 
     package static let readOnly = MountAttributes(rawValue: CLINUX_MOUNT_ATTR_RDONLY)
     package static let noSetuid = MountAttributes(rawValue: CLINUX_MOUNT_ATTR_NOSUID)
@@ -60,7 +61,7 @@ package enum Mounts {
     }
 
     /// Sets attributes, and shows the owners of files as `userNamespace` numbers them: the host's uid 0 on disk is uid 0
-    /// inside. On a file system that cannot do that they belong to nobody inside, which only looks different.
+    /// inside. On a file system that cannot do that they belong to nobody inside, who reads what everybody may read.
     package static func setAttributes(
         _ attributes: MountAttributes, of mount: borrowing FileDescriptor,
         mappingOwnersBy userNamespace: borrowing FileDescriptor

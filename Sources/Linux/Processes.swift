@@ -6,6 +6,7 @@ import Glibc
 package struct Namespaces: OptionSet, Sendable {
     package let rawValue: UInt64
     package init(rawValue: UInt64) { self.rawValue = rawValue }
+    package init(arrayLiteral elements: Namespaces...) { self = elements.reduced() }
 
     package static let user = Namespaces(rawValue: CLINUX_CLONE_NEWUSER)
     package static let mount = Namespaces(rawValue: CLINUX_CLONE_NEWNS)
@@ -105,6 +106,15 @@ package enum Processes {
             Kernel.call(CLINUX_SYS_sched_setscheduler, 0, Int(SCHED_OTHER), Int(bitPattern: $0))
         }
         try Kernel.check(result, "sched_setscheduler")
+    }
+
+    /// Overwrites the command line that /proc shows of the caller: a fork of ours has that of its parent, with paths of
+    /// the host.
+    package static func hideArguments() {
+        for index in 0..<Int(CommandLine.argc) {
+            guard let argument = unsafe CommandLine.unsafeArgv[index] else { return }
+            unsafe memset(argument, 0, strlen(argument))
+        }
     }
 
     static func control(_ option: Int32, _ a: Int = 0, _ b: Int = 0) throws(SystemError) {

@@ -12,7 +12,6 @@ import Wire
 /// What pid 1 knows from birth.
 struct InsidePlan {
     let request: SandboxRequest
-    let stage: String
     let hostName: String
     let filter: [UInt8]
     /// Numbers of descriptors that were the keeper's: the command's standard streams, and the channel.
@@ -25,13 +24,16 @@ struct Inside: ~Copyable {
     private let channel: MessageSocket
     private var log = StepLog(.inside)
 
-    private var without: Set<Measure> { plan.request.without }
+    private var without: [Measure] { plan.request.without }
 
     /// Where the channel is moved to: the first number behind the standard streams.
     private static let channelNumber: Int32 = 3
 
     /// Never returns: what the keeper has on its stack and in its objects is not this process's to give back.
     static func run(_ plan: InsidePlan) -> Never {
+        // An ignored one would be inherited, and the end of the command never heard of.
+        Signals.useDefault(SIGCHLD)
+        Processes.hideArguments()
         var inside = Inside(plan)
         do throws(Refusal) {
             try inside.setUp()
@@ -73,11 +75,7 @@ struct Inside: ~Copyable {
             try log.step("host name") { () throws(SystemError) in try Network.setHostName(plan.hostName) }
         }
         let mounts = try receiveMounts()
-        // The stage is reached while this process still is who may reach it.
-        try log.step("step onto the stage") { () throws(SystemError) in
-            try Mounts.makeAllPrivate()
-            try Mounts.changeDirectory(to: plan.stage)
-        }
+        try log.step("mounts of its own") { () throws(SystemError) in try Mounts.makeAllPrivate() }
         // Everything that is made from here on belongs to the sandbox's own root.
         try log.step("become root inside") { () throws(SystemError) in
             try Credentials.setGroup(0)

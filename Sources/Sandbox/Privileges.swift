@@ -15,7 +15,7 @@ enum Privileges {
     /// becomes the effective one.
     static let starter = UserIDs(real: user, effective: user, saved: 0)
 
-    static func setLimits(waived: Set<Limit>) throws(SystemError) {
+    static func setLimits(waived: [Limit]) throws(SystemError) {
         try ResourceLimit.openFiles.lower(to: 1024)
         if !waived.contains(.pids) { try ResourceLimit.processes.lower(to: GroupLimits.mostPids) }
         // One byte, not none: where the host pipes core dumps into a program, the kernel takes none for "run it all the
@@ -23,11 +23,15 @@ enum Privileges {
         try ResourceLimit.coreFile.lower(to: 1)
         try ResourceLimit.lockedMemory.lower(to: 64 * 1024)
         try ResourceLimit.messageQueues.lower(to: 800 * 1024)
+        try ResourceLimit.pendingSignals.lower(to: 4096)
+        // A caller's leave to use real-time classes, which no CPU quota bounds, is not passed on.
+        try ResourceLimit.nicePriority.lower(to: 0)
+        try ResourceLimit.realTimePriority.lower(to: 0)
     }
 
     /// Bounding and ambient sets first, while the capability to change them is there; the user next, which takes the
     /// capability to change users; then the rest.
-    static func drop(without: Set<Measure>) throws(SystemError) {
+    static func drop(without: [Measure]) throws(SystemError) {
         if without.contains(.capabilities) {
             try Credentials.setGroup(0)
         } else {

@@ -13,9 +13,16 @@ package final class Foundations {
     let filter: [UInt8]
 
     package init(run: String, cgroup: String?, _ log: inout StepLog) throws(Refusal) {
+        // The user of a process decides nothing about its capabilities: see where a sandbox is forked.
+        do throws(SystemError) {
+            try Capabilities.keepAcrossUsers()
+        } catch {
+            throw Refusal(.step, "keep capabilities: \(error)")
+        }
         let start = Clock.now
         workplace = try Workplace(path: run)
-        blocks = try UserBlocks(workplace: workplace)
+        blocks = try UserBlocks()
+        try workplace.enter()
         log.add("open the run directory", from: start)
         engine = try log.step("find the cgroups") { () throws(SystemError) in
             EngineGroup(try Hierarchies.find(named: cgroup))
@@ -41,8 +48,9 @@ package final class Sandbox {
     /// On cgroup v1 only.
     private var memoryWatch = Descriptors(owning: [])
 
-    /// When it must end, on the monotonic clock.
-    package let deadline: UInt64?
+    private let latest: UInt64?
+    /// When it must end, on the monotonic clock; nothing once it has been told to.
+    package var deadline: UInt64? { reason == nil ? latest : nil }
     private var startedAt: UInt64 = 0
     private var endedAt: UInt64 = 0
     private var reason: Outcome.Reason?
@@ -64,10 +72,13 @@ package final class Sandbox {
             try sandbox.limit(request, &log)
             return sandbox
         } catch {
+            // When pid 1 gave up first, its reason is the true one; ours is only that it is gone.
+            _ = sandbox.hear()
+            let reason = sandbox.refusal ?? error
             sandbox.kill()
             _ = try? Processes.wait(for: sandbox.pid)
             sandbox.remove()
-            throw error
+            throw reason
         }
     }
 
@@ -75,24 +86,42 @@ package final class Sandbox {
     private static func birth(
         _ request: SandboxRequest, _ streams: [Int32], _ foundations: Foundations, _ log: inout StepLog
     ) throws(Refusal) -> Sandbox {
-        let block = try foundations.blocks.take()
         let start = Clock.now
+        let (block, group) = try makeGroup(foundations, &log)
         do throws(Refusal) {
             try lend(streams, to: block)
-            let group = try log.step("make the group") { () throws(SystemError) in
-                try SandboxGroup(block, in: foundations.engine)
-            }
             do throws(SystemError) {
                 let sandbox = try Sandbox(request, streams, group, block, foundations)
                 log.add("give birth", from: start)
                 return sandbox
             } catch {
-                try? group.remove()
                 throw Refusal(.step, "give birth: \(error)")
             }
         } catch {
+            group.remove()
             foundations.blocks.release(block)
             throw error
+        }
+    }
+
+    /// A block of uids and the group of its name. A leftover of that name which will not go (a process of it may hang in
+    /// the kernel) is left to a later sweep, and the next block taken.
+    private static func makeGroup(
+        _ foundations: Foundations, _ log: inout StepLog
+    ) throws(Refusal) -> (UserBlock, SandboxGroup) {
+        var stuck: [UserBlock] = []
+        defer { for block in stuck { foundations.blocks.release(block) } }
+        while true {
+            let block = try foundations.blocks.take()
+            do throws(Refusal) {
+                let group = try log.step("make the group") { () throws(SystemError) in
+                    try SandboxGroup(block, in: foundations.engine)
+                }
+                return (block, group)
+            } catch {
+                stuck.append(block)
+                if stuck.count == 4 { throw error }
+            }
         }
     }
 
@@ -107,9 +136,13 @@ package final class Sandbox {
         let here = MessageSocket(raw: ends.here)
         let there = MessageSocket(raw: ends.there)
         let plan = InsidePlan(
-            request: request, stage: foundations.workplace.stage, hostName: block.groupName,
+            request: request, hostName: block.groupName,
             filter: foundations.filter, streams: streams, channel: there.raw)
-        switch try Processes.fork(into: namespaces, cgroup: try group.open()) {
+        let place = try group.open()
+        // The kernel counts what a user namespace uses (signals, watches, queues) to whoever made it: that must be the
+        // sandbox's own block, or it could use up what root and all other sandboxes have.
+        try Credentials.setEffectiveUser(block.base)
+        switch try Self.forkAsOther(into: namespaces, cgroup: place) {
         case .child:
             Inside.run(plan)
         case .parent(let pid, let handle):
@@ -121,7 +154,25 @@ package final class Sandbox {
         self.group = group
         self.block = block
         self.foundations = foundations
-        deadline = request.timeoutMS > 0 ? Clock.now + request.timeoutMS * 1_000_000 : nil
+        latest = request.timeoutMS > 0 ? Clock.now + request.timeoutMS * 1_000_000 : nil
+    }
+
+    /// Forks, and becomes root again whatever came of it.
+    private static func forkAsOther(
+        into namespaces: Namespaces, cgroup: borrowing FileDescriptor?
+    ) throws(SystemError) -> Processes.Fork {
+        do throws(SystemError) {
+            switch try Processes.fork(into: namespaces, cgroup: cgroup) {
+            case .child:
+                return .child
+            case .parent(let pid, let handle):
+                try Credentials.setEffectiveUser(0)
+                return .parent(pid: pid, handle: handle)
+            }
+        } catch {
+            try Credentials.setEffectiveUser(0)
+            throw error
+        }
     }
 
     /// The command's streams must not be a way into the host's tree, and a pipe shall be openable by its new user.
@@ -164,6 +215,8 @@ package final class Sandbox {
             let directory = try Files.open("/proc/\(pid)", [.nameOnly, .directory])
             try Files.control("uid_map", in: Directory(directory), map)
             try Files.control("gid_map", in: Directory(directory), map)
+            // A keeper that the kernel shall spare when memory runs out must not pass that on.
+            try Files.control("oom_score_adj", in: Directory(directory), "0")
             return try Files.open("ns/user", in: Directory(directory))
         }
         let start = Clock.now
@@ -193,6 +246,8 @@ package final class Sandbox {
         while let report = nextReport() {
             switch report {
             case .started(let all):
+                // Once, and before the end.
+                guard startedAt == 0, endedAt == 0 else { continue }
                 startedAt = Clock.now
                 steps = all
             case .refused(let refusal): self.refusal = refusal
@@ -204,16 +259,24 @@ package final class Sandbox {
     }
 
     private func nextReport() -> InitReport? {
-        guard let reception = try? channel.receive(block: false, limit: InitReport.longest) else { return nil }
+        guard let reception = try? channel.receive(block: false, limit: InitReport.longest) else {
+            distrust()
+            return nil
+        }
         switch consume reception {
         case .nothing: return nil
         case .closed: return nil
         case .message(let message):
             if let report = try? InitReport(decoding: message.bytes) { return report }
-            refusal = Refusal(.step, "pid 1 sent what is no message")
-            kill()
+            distrust()
             return nil
         }
+    }
+
+    /// Pid 1 sent what is no message of ours: whoever speaks there, all of it ends.
+    private func distrust() {
+        refusal = Refusal(.step, "pid 1 of the sandbox sent what is no message")
+        kill()
     }
 
     private func end(_ reason: Outcome.Reason) {
@@ -272,7 +335,8 @@ package final class Sandbox {
         if isOutOfMemory() { reason = .outOfMemory }
         let (cpuUS, peakMemory) = figures ?? (group.cpuMicroseconds(), group.peakMemory())
         let outcome = Outcome(
-            reason: reason ?? .killed, wallNS: startedAt == 0 ? 0 : endedAt - startedAt, cpuUS: cpuUS,
+            reason: reason ?? .killed, wallNS: startedAt == 0 || endedAt < startedAt ? 0 : endedAt - startedAt,
+            cpuUS: cpuUS,
             peakMemory: peakMemory)
         remove()
         if reason == nil, let refusal { return .refusal(refusal) }
@@ -285,7 +349,7 @@ package final class Sandbox {
 
     /// Its descriptors close with the last reference to this object.
     private func remove() {
-        try? group.remove()
+        group.remove()
         foundations.blocks.release(block)
     }
 }

@@ -33,12 +33,13 @@ package struct UserBlock: Equatable, Sendable {
 /// Hands out blocks.
 package final class UserBlocks {
     private let locks: RecordLock
-    private var taken: Set<UInt32> = []
+    /// A bit for each block that is ours.
+    private var taken = [UInt64](repeating: 0, count: Int(UserBlock.count) / 64 + 1)
     private var next: UInt32 = 0
 
-    package init(workplace: Workplace) throws(Refusal) {
+    package init() throws(Refusal) {
         do throws(SystemError) {
-            locks = try RecordLock(path: workplace.locks)
+            locks = try RecordLock(path: Workplace.locks)
         } catch {
             throw Refusal(.state, "cannot lock blocks of uids: \(error)")
         }
@@ -55,13 +56,14 @@ package final class UserBlocks {
 
     /// This very block, or nil when somebody has it.
     func take(_ index: UInt32) -> UserBlock? {
-        guard !taken.contains(index), (try? locks.take(UInt64(index))) == true else { return nil }
-        taken.insert(index)
+        let (word, bit) = (Int(index / 64), UInt64(1) << (index % 64))
+        guard taken[word] & bit == 0, (try? locks.take(UInt64(index))) == true else { return nil }
+        taken[word] |= bit
         return UserBlock(index: index)
     }
 
     func release(_ block: UserBlock) {
-        taken.remove(block.index)
+        taken[Int(block.index / 64)] &= ~(1 << (block.index % 64))
         locks.release(UInt64(block.index))
         // The lowest free number again: names stay short, and caches that are keyed by uid stay warm.
         next = min(next, block.index)

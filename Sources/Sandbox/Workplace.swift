@@ -1,6 +1,5 @@
-// The engine's run directory: what must be the same for every keeper on this host, and is worth nothing after a reboot.
+// The engine's run directory: working files, worth nothing after a reboot.
 //
-//     uids.lock        which blocks of host uids are taken
 //     seccomp.filter   the compiled profile
 //     stage/           empty directories to mount on, each sandbox in a mount namespace of its own
 
@@ -18,7 +17,9 @@ package struct Workplace: Sendable {
     var stage: String { "\(path)/stage" }
     static let newRoot = "root"
     static func lower(_ index: Int) -> String { "\(index)" }
-    var locks: String { "\(path)/uids.lock" }
+    /// Which blocks of host uids are taken. One file for all engines of a host, whatever their run directories: the uids
+    /// are the host's.
+    static let locks = "/run/martlet-uids.lock"
 
     private static let lowerCount = SandboxRequest.mostLayers + 2
 
@@ -37,6 +38,16 @@ package struct Workplace: Sendable {
             throw Refusal(
                 .state,
                 "cannot use the run directory \(path): \(error); choose a writable one with --run or MARTLET_RUN")
+        }
+    }
+
+    /// Makes the stage the working directory, and with it that of every sandbox that is forked: the kernel moves it along
+    /// into the new mount namespace, where its path may be out of reach.
+    func enter() throws(Refusal) {
+        do throws(SystemError) {
+            try Mounts.changeDirectory(to: stage)
+        } catch {
+            throw Refusal(.state, "cannot enter the run directory \(path): \(error)")
         }
     }
 

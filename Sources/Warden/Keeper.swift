@@ -9,9 +9,15 @@ package import Wire
 package final class Keeper {
     private let foundations: Foundations
     private let queue: EventQueue
-    private var sandboxes: [UInt32: Sandbox] = [:]
-    /// The steps of our own half, until pid 1 has sent its own.
-    private var ownSteps: [UInt32: [Step]] = [:]
+    /// A few thousand at most, each looked for a few times in its life.
+    private var kept: [Kept] = []
+
+    private struct Kept {
+        let sandbox: Sandbox
+        /// The steps of our own half, until pid 1 has sent its own.
+        var steps: [Step]
+    }
+
     private let tell: (WardenReply) -> Void
 
     /// What an event is about: a sandbox and one of its descriptors, packed into the token of the event queue. Tokens of
@@ -29,6 +35,8 @@ package final class Keeper {
     package init(_ foundations: Foundations, tell: @escaping (WardenReply) -> Void) throws(Refusal) {
         self.foundations = foundations
         self.tell = tell
+        // Ignored, as a caller may have left it, it would take the ends of our children from us.
+        Signals.useDefault(SIGCHLD)
         do throws(SystemError) {
             queue = try EventQueue()
         } catch {
@@ -51,11 +59,10 @@ package final class Keeper {
     package func create(_ request: SandboxRequest, streams: [Int32], _ log: StepLog = StepLog(.outside)) {
         var log = log
         do throws(Refusal) {
-            if sandboxes[request.id] != nil { throw Refusal(.request, "the id \(request.id) is in use") }
+            if sandbox(request.id) != nil { throw Refusal(.request, "the id \(request.id) is in use") }
             let sandbox = try Sandbox.start(request, streams: streams, in: foundations, &log)
             try watch(sandbox)
-            sandboxes[request.id] = sandbox
-            ownSteps[request.id] = log.steps
+            kept.append(Kept(sandbox: sandbox, steps: log.steps))
         } catch {
             tell(.refused(id: request.id, error))
         }
@@ -85,10 +92,12 @@ package final class Keeper {
         endOverdue()
         for token in tokens where token >= Self.firstToken {
             guard let source = Source(rawValue: token & 0xff) else { continue }
-            if let sandbox = sandboxes[UInt32(truncatingIfNeeded: (token >> 8) - 1)] { handle(source, of: sandbox) }
+            if let sandbox = sandbox(UInt32(truncatingIfNeeded: (token >> 8) - 1)) { handle(source, of: sandbox) }
         }
         return tokens.filter { $0 < Self.firstToken }
     }
+
+    private func sandbox(_ id: UInt32) -> Sandbox? { kept.first { $0.sandbox.id == id }?.sandbox }
 
     private func handle(_ source: Source, of sandbox: Sandbox) {
         switch source {
@@ -100,8 +109,7 @@ package final class Keeper {
             // A last word that is still in the channel.
             hear(sandbox)
             let id = sandbox.id
-            sandboxes[id] = nil
-            ownSteps[id] = nil
+            kept.removeAll { $0.sandbox.id == id }
             switch sandbox.bury() {
             case .outcome(let outcome): tell(.ended(id: id, outcome))
             case .refusal(let refusal): tell(.refused(id: id, refusal))
@@ -110,36 +118,36 @@ package final class Keeper {
     }
 
     private func hear(_ sandbox: Sandbox) {
-        if let steps = sandbox.hear() {
-            tell(.started(id: sandbox.id, steps: (ownSteps.removeValue(forKey: sandbox.id) ?? []) + steps))
-        }
+        guard let steps = sandbox.hear(), let index = kept.firstIndex(where: { $0.sandbox === sandbox }) else { return }
+        tell(.started(id: sandbox.id, steps: kept[index].steps + steps))
+        kept[index].steps = []
     }
 
     private func millisecondsToDeadline() -> Int32 {
-        if sandboxes.values.contains(where: { $0.isShortOfMemoryUntil != nil }) { return 2 }
-        guard let next = sandboxes.values.compactMap(\.deadline).min() else { return -1 }
+        if kept.contains(where: { $0.sandbox.isShortOfMemoryUntil != nil }) { return 2 }
+        guard let next = kept.lazy.compactMap({ $0.sandbox.deadline }).min() else { return -1 }
         let now = Clock.now
         return next <= now ? 0 : Int32(min((next - now + 999_999) / 1_000_000, 60_000))
     }
 
     private func endOverdue() {
         let now = Clock.now
-        for sandbox in sandboxes.values {
+        for sandbox in kept.map(\.sandbox) {
             if let deadline = sandbox.deadline, deadline <= now { sandbox.end(because: .timedOut) }
             if sandbox.isShortOfMemoryUntil != nil { sandbox.endIfOutOfMemory() }
         }
     }
 
-    package func forward(signal number: Int32, to id: UInt32) { sandboxes[id]?.forward(signal: number) }
+    package func forward(signal number: Int32, to id: UInt32) { sandbox(id)?.forward(signal: number) }
 
-    package func kill(_ id: UInt32) { sandboxes[id]?.end(because: .killed) }
+    package func kill(_ id: UInt32) { sandbox(id)?.end(because: .killed) }
 
     /// Clears away what dead keepers left.
     package func sweep() -> UInt32 { Sweep(foundations.engine, foundations.blocks).run() }
 
     package func endAll() {
-        for sandbox in sandboxes.values { sandbox.end(because: .killed) }
-        for sandbox in sandboxes.values { _ = sandbox.bury() }
-        sandboxes = [:]
+        for one in kept { one.sandbox.end(because: .killed) }
+        for one in kept { _ = one.sandbox.bury() }
+        kept = []
     }
 }

@@ -57,7 +57,10 @@ private final class ControlSocket {
     private func answer(_ request: WardenRequest, _ descriptors: borrowing Descriptors, _ keeper: Keeper) {
         switch request {
         case .create(let request):
-            if descriptors.count == 3 {
+            if !request.without.isEmpty {
+                // Experiments are root's own: a supervisor has no business with less isolation.
+                send(.refused(id: request.id, Refusal(.request, "the warden takes no measure of isolation away")))
+            } else if descriptors.count == 3 {
                 keeper.create(request, streams: [descriptors[0], descriptors[1], descriptors[2]])
             } else {
                 send(.refused(id: request.id, Refusal(.request, "a command needs three standard streams")))

@@ -32,8 +32,8 @@ package struct Encoder {
         if let text { put(text) }
     }
 
-    package mutating func put<Name: RawRepresentable>(_ names: Set<Name>) where Name.RawValue == String {
-        put(names.map(\.rawValue).sorted())
+    package mutating func put<Name: RawRepresentable>(_ names: [Name]) where Name.RawValue == String {
+        put(names.map(\.rawValue))
     }
 }
 
@@ -44,6 +44,7 @@ package enum DecodingError: Error, Equatable {
     case unknownKind(UInt8)
     case unknownName(String)
     case notText
+    case outOfRange
     case zeroByte
 }
 
@@ -102,13 +103,13 @@ package struct Decoder {
         try flag() ? try text() : nil
     }
 
-    package mutating func names<Name: RawRepresentable & Hashable>(
+    package mutating func names<Name: RawRepresentable>(
         _: Name.Type = Name.self
-    ) throws(DecodingError) -> Set<Name> where Name.RawValue == String {
-        var names: Set<Name> = []
+    ) throws(DecodingError) -> [Name] where Name.RawValue == String {
+        var names: [Name] = []
         for text in try texts() {
             guard let name = Name(rawValue: text) else { throw .unknownName(text) }
-            names.insert(name)
+            names.append(name)
         }
         return names
     }

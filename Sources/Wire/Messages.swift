@@ -109,10 +109,10 @@ package enum InitReport: Equatable, Sendable {
             refusal.encode(into: &encoder)
         case .exited(let status):
             encoder.put(UInt8(3))
-            encoder.put(status)
+            encoder.put(UInt8(truncatingIfNeeded: status))
         case .signalled(let number):
             encoder.put(UInt8(4))
-            encoder.put(number)
+            encoder.put(UInt8(truncatingIfNeeded: number))
         }
         return encoder.bytes
     }
@@ -122,8 +122,8 @@ package enum InitReport: Equatable, Sendable {
         switch try decoder.byte() {
         case 1: self = .started(steps: try Step.decodeAll(from: &decoder))
         case 2: self = .refused(try Refusal(from: &decoder))
-        case 3: self = .exited(status: try decoder.integer())
-        case 4: self = .signalled(number: try decoder.integer())
+        case 3: self = .exited(status: Int32(try decoder.byte()))
+        case 4: self = .signalled(number: Int32(try decoder.byte() & 0x7f))
         case let other: throw .unknownKind(other)
         }
         try decoder.finish()

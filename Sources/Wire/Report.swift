@@ -34,6 +34,8 @@ package struct Step: Equatable, Sendable {
         name = try decoder.text()
         start = try decoder.integer()
         end = try decoder.integer()
+        // Figures are made of the difference.
+        guard start <= end, end <= UInt64(Int64.max) else { throw .outOfRange }
     }
 
     static func decodeAll(from decoder: inout Decoder) throws(DecodingError) -> [Step] {
@@ -60,14 +62,19 @@ package struct Refusal: Error, Equatable, Sendable {
         /// The command is there, and cannot be executed.
         case notExecutable = 5
         case notFound = 6
+        /// The caller is not root.
+        case rights = 7
     }
 
     package let kind: Kind
     package let message: String
 
+    /// Longer words are cut: they travel in messages of limited length.
+    private static let longest = 2000
+
     package init(_ kind: Kind, _ message: String) {
         self.kind = kind
-        self.message = message
+        self.message = message.utf8.count > Self.longest ? message.prefix(Self.longest / 4) + "…" : message
     }
 
     func encode(into encoder: inout Encoder) {

@@ -6,6 +6,42 @@ package enum Limit: String, CaseIterable, Sendable {
     case memory, cpu, pids
 }
 
+/// A text for some of the limits: where each is enforced, or why not. A dictionary would do, but the first of its kind
+/// costs a static program 0.1 ms, to find out at run time that its keys can be hashed.
+package struct PerLimit: Equatable, Sendable, ExpressibleByDictionaryLiteral {
+    private var memory, cpu, pids: String?
+
+    package init(dictionaryLiteral elements: (Limit, String)...) {
+        for (limit, text) in elements { self[limit] = text }
+    }
+
+    package subscript(limit: Limit) -> String? {
+        get {
+            switch limit {
+            case .memory: memory
+            case .cpu: cpu
+            case .pids: pids
+            }
+        }
+        set {
+            switch limit {
+            case .memory: memory = newValue
+            case .cpu: cpu = newValue
+            case .pids: pids = newValue
+            }
+        }
+    }
+
+    /// Those that there are, each once: controllers that are mounted together share a directory.
+    package var distinct: [String] {
+        var all: [String] = []
+        for limit in Limit.allCases {
+            if let text = self[limit], !all.contains(text) { all.append(text) }
+        }
+        return all
+    }
+}
+
 /// A measure of isolation that can be taken away, for experiments on isolation and for the tests that show that it is
 /// this measure which stops an attack.
 package enum Measure: String, CaseIterable, Sendable {
@@ -33,13 +69,13 @@ package struct SandboxRequest: Equatable, Sendable {
     package var tmpMB: UInt32
     /// Zero: no deadline.
     package var timeoutMS: UInt64
-    package var waived: Set<Limit>
-    package var without: Set<Measure>
+    package var waived: [Limit]
+    package var without: [Measure]
 
     package init(
         id: UInt32 = 1, command: [String], environment: [String] = [], root: String, code: String? = nil,
         layers: [String] = [], memoryMB: UInt32 = Self.oneCPU, tmpMB: UInt32 = 512, timeoutMS: UInt64 = 0,
-        waived: Set<Limit> = [], without: Set<Measure> = []
+        waived: [Limit] = [], without: [Measure] = []
     ) {
         self.id = id
         self.command = command
@@ -70,6 +106,9 @@ package struct SandboxRequest: Equatable, Sendable {
         if !Self.tmpRange.contains(tmpMB) { return "/tmp of \(tmpMB) MB is not possible: choose 1 to 10240" }
         if layers.count > Self.mostLayers {
             return "\(layers.count) layers are too many: a function has at most \(Self.mostLayers)"
+        }
+        for (index, layer) in layers.enumerated() where layers[..<index].contains(layer) {
+            return "the layer \(layer) is given twice"
         }
         if timeoutMS > Self.longestTimeoutMS { return "a timeout of more than a day is not possible" }
         for path in [root, code].compactMap({ $0 }) + layers where !path.hasPrefix("/") {

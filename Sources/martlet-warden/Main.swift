@@ -2,12 +2,14 @@
 
 import Glibc
 import Linux
+import Sandbox
 import Warden
 
 @main
 enum Main {
     static func main() {
-        var directory = "/run/martlet"
+        Files.fillStandardStreams()
+        var directory = Workplace.standardPath
         var cgroup: String?
         var rest = CommandLine.arguments.dropFirst()
         while let name = rest.popFirst() {

@@ -25,6 +25,7 @@ enum ExitStatus {
         case .step: step
         case .notExecutable: notExecutable
         case .notFound: notFound
+        case .rights: noRights
         }
     }
 

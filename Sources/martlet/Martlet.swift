@@ -6,7 +6,12 @@ import Linux
 @main
 enum Martlet {
     static func main() {
-        Self.fillStandardStreams()
+        Files.fillStandardStreams()
+        guard Self.argumentsAreText() else {
+            Terminal.complain(
+                "an argument is not valid UTF-8; put such bytes into a file, or pass them in a shell's own way")
+            _exit(ExitStatus.usage)
+        }
         var arguments = CommandLine.arguments.dropFirst()
         guard let command = arguments.popFirst() else {
             Terminal.print(Help.overview)
@@ -27,12 +32,12 @@ enum Martlet {
         }
     }
 
-    /// A caller may start us with a standard stream closed. What is opened next would take its number, and a sandbox
-    /// would get it as its own.
-    private static func fillStandardStreams() {
-        for stream in Int32(0)...2 where (try? Files.kind(of: stream)) == nil {
-            // The lowest free number is this one. Not close-on-exec: the command shall have it.
-            _ = unsafe open("/dev/null", O_RDWR)
+    /// The standard library would mend what is not, and the command would get other bytes than were meant.
+    private static func argumentsAreText() -> Bool {
+        for index in 0..<Int(CommandLine.argc) {
+            guard let argument = unsafe CommandLine.unsafeArgv[index] else { break }
+            if unsafe String(validatingCString: argument) == nil { return false }
         }
+        return true
     }
 }

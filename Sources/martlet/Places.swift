@@ -12,7 +12,7 @@ struct Places {
     /// The directory of a runtime's root, or why there is none.
     func root(of runtime: String) throws(Refusal) -> String {
         let path = "\(state)/roots/\(runtime)"
-        if !runtime.contains("/"), Files.exists(path) { return path }
+        if !runtime.isEmpty, !runtime.hasPrefix("."), !runtime.contains("/"), Files.exists(path) { return path }
         let known = ((try? Files.names(in: "\(state)/roots")) ?? []).filter { !$0.hasPrefix(".") }.sorted()
         throw Refusal(
             .input,

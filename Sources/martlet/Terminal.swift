@@ -9,8 +9,13 @@ enum Terminal {
     static func complain(_ text: String) { note("martlet: " + text) }
 
     private static func write(_ text: String, to descriptor: Int32) {
-        // A closed standard stream is the reader's wish.
-        try? Files.write(Array(text.utf8), to: descriptor, named: "terminal")
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            // A standard stream that cannot be written to is the caller's choice.
+            if count <= 0 { return }
+            rest = rest.dropFirst(count)
+        }
     }
 
     /// Columns as wide as their longest cell, two spaces apart; numbers to the right.

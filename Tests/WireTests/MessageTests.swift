@@ -12,7 +12,7 @@ import Wire
     ]
 
     static let steps = [
-        Step(side: .outside, name: "a", start: 1, end: 2), Step(side: .inside, name: "b", start: 3, end: UInt64.max),
+        Step(side: .outside, name: "a", start: 1, end: 2), Step(side: .inside, name: "b", start: 3, end: 4),
     ]
 
     static let replies: [WardenReply] =
@@ -92,6 +92,17 @@ import Wire
         var bytes = WardenRequest.create(Messages.request).encoded()
         bytes[bytes.count - 1] ^= 1
         #expect(throws: DecodingError.self) { try WardenRequest(decoding: bytes) }
+    }
+
+    @Test func figuresThatNoClockGivesAreRefused() {
+        let backwards = Step(side: .inside, name: "x", start: 2, end: 1)
+        #expect(throws: DecodingError.outOfRange) {
+            try InitReport(decoding: InitReport.started(steps: [backwards]).encoded())
+        }
+        let never = Step(side: .inside, name: "x", start: 0, end: .max)
+        #expect(throws: DecodingError.outOfRange) {
+            try InitReport(decoding: InitReport.started(steps: [never]).encoded())
+        }
     }
 
     @Test func randomBytesNeverCrash() {

@@ -8,20 +8,20 @@ package import Wire
 package final class EngineGroup {
     let unified: String?
     /// Limits that go through cgroup v1, and where.
-    let legacy: [Limit: String]
+    let legacy: PerLimit
     /// Limits that go through cgroup2.
-    let unifiedLimits: Set<Limit>
+    let unifiedLimits: [Limit]
     /// Why a limit cannot be enforced.
-    package let missing: [Limit: String]
+    package let missing: PerLimit
 
     package init(_ hierarchies: Hierarchies) {
         unified = hierarchies.unified
-        var legacy: [Limit: String] = [:]
-        var unifiedLimits: Set<Limit> = []
-        var missing: [Limit: String] = [:]
+        var legacy = [:] as PerLimit
+        var unifiedLimits: [Limit] = []
+        var missing = [:] as PerLimit
         for limit in Limit.allCases {
             switch hierarchies.place(of: limit) {
-            case .unified: unifiedLimits.insert(limit)
+            case .unified: unifiedLimits.append(limit)
             case .legacy(let parent): legacy[limit] = parent
             case .nowhere: missing[limit] = "this host offers no \(limit) controller, neither in cgroup v2 nor in v1"
             }
@@ -38,7 +38,7 @@ package final class EngineGroup {
     }
 
     /// Gives the controllers to the groups below `parent`; nil when that is so, or why not.
-    private static func enable(_ limits: Set<Limit>, at parent: String) -> String? {
+    private static func enable(_ limits: [Limit], at parent: String) -> String? {
         let file = "\(parent)/cgroup.subtree_control"
         do throws(SystemError) {
             let enabled = try Files.readText(file, limit: 4096).split(whereSeparator: \.isWhitespace)
@@ -57,7 +57,7 @@ package final class EngineGroup {
     }
 
     /// Refuses a start whose limits cannot be held.
-    package func check(waived: Set<Limit>) throws(Refusal) {
+    package func check(waived: [Limit]) throws(Refusal) {
         for limit in Limit.allCases where !waived.contains(limit) {
             if let reason = missing[limit] {
                 throw Refusal(
@@ -69,7 +69,8 @@ package final class EngineGroup {
 
     /// Every parent directory that groups of sandboxes may stand below.
     var parents: [String] {
-        var seen: Set<String> = []
-        return ([unified].compactMap { $0 } + legacy.values).filter { seen.insert($0).inserted }
+        var all: [String] = []
+        for parent in [unified].compactMap({ $0 }) + legacy.distinct where !all.contains(parent) { all.append(parent) }
+        return all
     }
 }

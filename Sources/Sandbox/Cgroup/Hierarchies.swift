@@ -10,10 +10,10 @@ package struct Hierarchies: Equatable, Sendable {
 
     package var unified: Parent?
     /// The controllers that the cgroup2 tree offers at the parent.
-    package var unifiedControllers: Set<String> = []
-    package var legacy: [Limit: Parent] = [:]
+    package var unifiedControllers: [String] = []
+    package var legacy = [:] as PerLimit
 
-    package init(unified: Parent?, unifiedControllers: Set<String>, legacy: [Limit: Parent]) {
+    package init(unified: Parent?, unifiedControllers: [String], legacy: PerLimit) {
         self.unified = unified
         self.unifiedControllers = unifiedControllers
         self.legacy = legacy
@@ -55,7 +55,7 @@ package struct Hierarchies: Equatable, Sendable {
         for limit in Limit.allCases {
             legacy[limit] = parent("\(root)/\(limit.rawValue)", Self.version1, limit.rawValue)
         }
-        guard let unified, ([unified] + legacy.values).allSatisfy({ Files.exists($0) }) else { return nil }
+        guard let unified, ([unified] + legacy.distinct).allSatisfy({ Files.exists($0) }) else { return nil }
     }
 
     private static let version1: UInt64 = 0x27_e0eb
@@ -74,7 +74,7 @@ package struct Hierarchies: Equatable, Sendable {
         if let parent = found.unified,
             let text = try? Files.readText("\(parent)/cgroup.controllers", limit: 4096)
         {
-            found.unifiedControllers = Set(text.split(whereSeparator: \.isWhitespace).map(String.init))
+            found.unifiedControllers = text.split(whereSeparator: \.isWhitespace).map(String.init)
         }
         return found
     }

@@ -9,8 +9,8 @@ import Wire
 final class SandboxGroup {
     private let name: String
     private let unified: String?
-    private var legacy: [Limit: String] = [:]
-    private let unifiedLimits: Set<Limit>
+    private var legacy = [:] as PerLimit
+    private let unifiedLimits: [Limit]
 
     /// Makes the cgroup2 directory, which is all that a process needs to be born. What an earlier owner of this name
     /// left is cleared first.
@@ -38,11 +38,12 @@ final class SandboxGroup {
     }
 
     /// Sets the limits, and makes the v1 directories on a hybrid host.
-    func apply(_ limits: GroupLimits, waived: Set<Limit>, in engine: EngineGroup) throws(SystemError) {
-        for (limit, parent) in engine.legacy where !waived.contains(limit) {
+    func apply(_ limits: GroupLimits, waived: [Limit], in engine: EngineGroup) throws(SystemError) {
+        for limit in Limit.allCases where !waived.contains(limit) {
+            guard let parent = engine.legacy[limit] else { continue }
             let path = "\(parent)/\(name)"
             // Controllers that are mounted together share one directory.
-            if !legacy.values.contains(path) { try Self.make(path) }
+            if !legacy.distinct.contains(path) { try Self.make(path) }
             legacy[limit] = path
         }
         for limit in Limit.allCases where !waived.contains(limit) {
@@ -98,7 +99,7 @@ final class SandboxGroup {
     /// The files that pid 1 writes "0" to, to move itself into the v1 groups.
     func joinFiles() throws(SystemError) -> [Int32] {
         var raws: [Int32] = []
-        for path in Set(legacy.values) {
+        for path in legacy.distinct {
             do throws(SystemError) {
                 raws.append(try Files.open("\(path)/tasks", .write).release())
             } catch {
@@ -160,8 +161,9 @@ final class SandboxGroup {
     }
 
     /// Removes the group's directories. Its processes are dead; the kernel may take a moment to see it.
-    func remove() throws(SystemError) {
-        for path in Set(legacy.values).union([unified].compactMap { $0 }) { try Self.removeEmpty(path) }
+    func remove() {
+        // One that cannot be removed is swept later; the others need not wait for it.
+        for path in legacy.distinct + [unified].compactMap({ $0 }) { try? Self.removeEmpty(path) }
     }
 
     private static func removeEmpty(_ path: String) throws(SystemError) {

@@ -15,20 +15,21 @@ package struct Sweep {
 
     /// How many sandboxes were cleared away.
     package func run() -> UInt32 {
-        var leftovers: [UInt32: [String]] = [:]
+        var swept: UInt32 = 0
         for parent in engine.parents {
             for name in (try? Files.names(in: parent)) ?? [] {
-                if let block = UserBlock(groupName: name) {
-                    leftovers[block.index, default: []].append("\(parent)/\(name)")
+                guard let leftover = UserBlock(groupName: name), let block = blocks.take(leftover.index) else {
+                    continue
                 }
+                defer { blocks.release(block) }
+                // The same name stands in every tree; another parent's turn finds nothing left of it.
+                var found = false
+                for parent in engine.parents where Files.exists("\(parent)/\(name)") {
+                    try? SandboxGroup.clear("\(parent)/\(name)")
+                    found = true
+                }
+                if found { swept += 1 }
             }
-        }
-        var swept: UInt32 = 0
-        for (index, paths) in leftovers {
-            guard let block = blocks.take(index) else { continue }
-            defer { blocks.release(block) }
-            for path in paths { try? SandboxGroup.clear(path) }
-            swept += 1
         }
         return swept
     }

@@ -44,7 +44,7 @@ struct Inputs: ~Copyable {
     /// Everything that pid 1 shall attach, as detached mounts with their final attributes, owners shown as
     /// `userNamespace` numbers them.
     consuming func mounts(
-        without: Set<Measure>, userNamespace: borrowing FileDescriptor
+        without: [Measure], userNamespace: borrowing FileDescriptor
     ) throws(SystemError) -> HandedOver {
         var handed = HandedOver()
         let attributes = Self.attributes(without: without)
@@ -60,7 +60,7 @@ struct Inputs: ~Copyable {
         return handed
     }
 
-    private static func attributes(without: Set<Measure>) -> MountAttributes {
+    private static func attributes(without: [Measure]) -> MountAttributes {
         var attributes: MountAttributes = .noDevices
         if !without.contains(.readOnly) { attributes.insert(.readOnly) }
         if !without.contains(.nosuid) { attributes.insert(.noSetuid) }

@@ -16,7 +16,7 @@ struct RootAssembly: ~Copyable {
     private static let quiet: MountAttributes = [.noSetuid, .noDevices]
 
     /// The whole tree, in the only order in which it can be done.
-    borrowing func assemble(_ log: inout StepLog, tmpMB: UInt32, without: Set<Measure>) throws(Refusal) {
+    borrowing func assemble(_ log: inout StepLog, tmpMB: UInt32, without: [Measure]) throws(Refusal) {
         // The kernel grants a new proc only while the host's own is in view, so before the old root goes.
         let proc = try log.step("make /proc") { () throws(SystemError) in
             try Mounts.make("proc", attributes: Self.quiet.union(.noExecution))
@@ -55,7 +55,7 @@ struct RootAssembly: ~Copyable {
     private static let inodesPerMB: UInt64 = 64
 
     /// Makes the root the root. One that lacks mount points is merged with the skeleton first.
-    private borrowing func enter(_ without: Set<Measure>) throws(SystemError) {
+    private borrowing func enter(_ without: [Measure]) throws(SystemError) {
         guard skeleton.count > 0 else {
             try Mounts.attach(root, at: Workplace.newRoot)
             return try Mounts.becomeRoot(root)
@@ -70,7 +70,7 @@ struct RootAssembly: ~Copyable {
 
     /// More than one layer: an overlay, a later layer over an earlier one. Overlayfs names the highest first. One layer
     /// or none: nothing to merge.
-    private borrowing func mergeLayers(_ without: Set<Measure>) throws(SystemError) -> Descriptors {
+    private borrowing func mergeLayers(_ without: [Measure]) throws(SystemError) -> Descriptors {
         guard layers.count > 1 else { return Descriptors(owning: []) }
         try layers.forEach { (index, layer) throws(SystemError) in
             try Mounts.attach(layer, at: Workplace.lower(index))
@@ -79,7 +79,7 @@ struct RootAssembly: ~Copyable {
         return Descriptors(owning: [try Self.overlay(names, without).release()])
     }
 
-    private static func overlay(_ lower: [String], _ without: Set<Measure>) throws(SystemError) -> FileDescriptor {
+    private static func overlay(_ lower: [String], _ without: [Measure]) throws(SystemError) -> FileDescriptor {
         var attributes = quiet
         if without.contains(.nosuid) { attributes.remove(.noSetuid) }
         return try Mounts.make(

@@ -84,7 +84,6 @@ package enum SystemCalls {
             poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_wait epoll_wait_old
             epoll_pwait epoll_pwait2 eventfd eventfd2 inotify_init inotify_init1 inotify_add_watch inotify_rm_watch
             """),
-        .init("databases: asynchronous reads", "io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents"),
         .init(
             "clients and servers: Unix and Internet sockets", "socket",
             when: .oneOf(argument: 0, bits: SystemCallGroup.int, values: [unixFamily, ipv4Family, ipv6Family])),

@@ -22,6 +22,9 @@ extension SystemCalls {
         .init(
             "a second way to make system calls, which no filter sees", "io_uring_setup io_uring_enter io_uring_register"
         ),
+        .init(
+            "asynchronous reads draw on a pool that the whole host shares",
+            "io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents"),
         .init("the key ring is not in a namespace of its own", "add_key request_key keyctl"),
         .init("memory that nobody can account or look into", "memfd_secret"),
         .init(

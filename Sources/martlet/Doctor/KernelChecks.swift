@@ -2,6 +2,7 @@
 
 import Glibc
 import Linux
+import Sandbox
 
 enum KernelChecks {
     static func all() -> [Finding] {
@@ -29,11 +30,11 @@ enum KernelChecks {
     private static var kernel: Finding {
         let release = (try? Files.readText("/proc/sys/kernel/osrelease", limit: 256)) ?? "unknown"
         let numbers = release.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
-        let isNew = numbers.count == 2 && (numbers[0], numbers[1]) >= (5, 14)
+        let isNew = numbers.count == 2 && (numbers[0], numbers[1]) >= (5, 19)
         return Finding(
             "kernel", isNew ? .good : .missing, String(release.prefix { $0 != "\n" }),
-            "5.14 has all that the engine asks for: mount_setattr, cgroup.kill, overlayfs in user namespaces",
-            mend: "install a kernel of 5.14 or newer; Debian 12 has 6.1")
+            "5.19 has all that the engine asks for: cgroup.kill, overlayfs over mapped owners",
+            mend: "install a kernel of 5.19 or newer; Debian 12 has 6.1")
     }
 
     private static func namespaces() -> [Finding] {
@@ -100,19 +101,21 @@ enum KernelChecks {
 
     /// The engine's uids must be nobody's on this host.
     private static var uidRange: Finding {
-        let first: UInt64 = 0x7000_0000
-        let end: UInt64 = 0x7ffe_0000
+        let first = UInt64(UserBlock.firstID)
+        let end = first + UInt64(UserBlock.count) * UInt64(UserBlock.size)
         var clashes: [String] = []
         for file in ["/etc/subuid", "/etc/subgid"] {
             for line in ((try? Files.readText(file)) ?? "").split(separator: "\n") {
                 let fields = line.split(separator: ":")
                 guard fields.count == 3, let start = UInt64(fields[1]), let count = UInt64(fields[2]) else { continue }
-                if start < end && start + count > first { clashes.append("\(file): \(line)") }
+                if start < end && count > 0 && (start >= first || count > first - start) {
+                    clashes.append("\(file): \(line)")
+                }
             }
         }
         return Finding(
             "uid range", clashes.isEmpty ? .good : .missing,
-            clashes.isEmpty ? "1879048192 to 2147352575 is free" : clashes.joined(separator: "; "),
+            clashes.isEmpty ? "\(first) to \(end - 1) is free" : clashes.joined(separator: "; "),
             "a block of 65536 host uids for each sandbox", mend: "take the range out of those files")
     }
 }

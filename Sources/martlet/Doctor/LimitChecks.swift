@@ -13,11 +13,11 @@ enum LimitChecks {
                     mend: "mount cgroup2 at /sys/fs/cgroup")
             ]
         }
-        return [tree(hierarchies), kill(hierarchies)] + Limit.allCases.map { limit($0, hierarchies) }
+        return [tree(hierarchies)] + Limit.allCases.map { limit($0, hierarchies) }
     }
 
     private static func tree(_ hierarchies: Hierarchies) -> Finding {
-        let meaning = "groups of sandboxes are made below it"
+        let meaning = "groups of sandboxes are made below it, frozen and ended whole"
         guard let parent = hierarchies.unified else {
             return Finding(
                 "cgroup v2", .poorer, "not mounted", meaning,
@@ -25,14 +25,6 @@ enum LimitChecks {
             )
         }
         return Finding("cgroup v2", .good, parent, meaning)
-    }
-
-    private static func kill(_ hierarchies: Hierarchies) -> Finding {
-        // The root group has no such file; any group made below it has one on kernels that can.
-        Finding(
-            "freeze and kill", hierarchies.unified == nil ? .poorer : .good,
-            hierarchies.unified == nil ? "not there" : "cgroup.freeze, cgroup.kill",
-            "a sandbox stops and ends whole", mend: "mount cgroup2")
     }
 
     private static func limit(_ limit: Limit, _ hierarchies: Hierarchies) -> Finding {

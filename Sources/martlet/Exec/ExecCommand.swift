@@ -19,9 +19,6 @@ enum ExecCommand {
         } catch let error as UsageError {
             Terminal.complain(error.message)
             return ExitStatus.usage
-        } catch let refusal as Refusal {
-            Terminal.complain(refusal.message)
-            return ExitStatus.of(refusal.kind)
         } catch {
             Terminal.complain("\(error)")
             return ExitStatus.step
@@ -29,14 +26,19 @@ enum ExecCommand {
     }
 
     private static func run(_ options: ExecOptions) throws -> Int32 {
-        if Credentials.userID != 0 {
-            Terminal.complain("making a sandbox needs root: run it with sudo")
-            return ExitStatus.noRights
-        }
         let begun = Clock.now
-        let run = try ExecRun(options)
-        let ending = try run.untilEnd()
-        return ExecReport(options: options, begun: begun, steps: run.steps, ending: ending).tell()
+        var (ending, steps): (ExecEnding, [Step])
+        do throws(Refusal) {
+            if Credentials.userID != 0 { throw Refusal(.rights, "making a sandbox needs root: run it with sudo") }
+            var options = options
+            if options.request.root.isEmpty { options.request.root = try options.places.root(of: options.runtime) }
+            let run = try ExecRun(options)
+            ending = try run.untilEnd()
+            steps = run.steps
+        } catch {
+            (ending, steps) = (.refusal(error), [])
+        }
+        return ExecReport(options: options, begun: begun, steps: steps, ending: ending).tell()
     }
 }
 
@@ -57,15 +59,19 @@ private final class ExecRun {
     private static let forwarded = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2]
     private static let signalToken: UInt64 = 1
 
-    init(_ options: ExecOptions) throws {
+    init(_ options: ExecOptions) throws(Refusal) {
         self.options = options
-        // First of all: a signal from here on ends the command, and not us before it.
-        signals = try Signals.divert(Self.forwarded)
+        do throws(SystemError) {
+            // First of all: a signal from here on ends the command, and not us before it.
+            signals = try Signals.divert(Self.forwarded)
+        } catch {
+            throw Refusal(.step, "take signals: \(error)")
+        }
         // The modes that the code names are the modes it means.
         Files.setCreationMask(0)
     }
 
-    func untilEnd() throws -> ExecEnding {
+    func untilEnd() throws(Refusal) -> ExecEnding {
         var log = StepLog(.outside)
         let foundations = try Foundations(run: options.places.run, cgroup: options.places.cgroup, &log)
         let keeper = try Keeper(foundations) { self.hear($0) }
@@ -76,7 +82,9 @@ private final class ExecRun {
         while true {
             if let ending { return ending }
             guard try !keeper.wait().isEmpty else { continue }
-            for number in try Signals.take(from: signals) { keeper.forward(signal: number, to: options.request.id) }
+            for number in (try? Signals.take(from: signals)) ?? [] {
+                keeper.forward(signal: number, to: options.request.id)
+            }
         }
     }
 

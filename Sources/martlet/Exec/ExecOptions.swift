@@ -6,6 +6,8 @@ import Wire
 struct ExecOptions {
     var places = Places()
     var request: SandboxRequest
+    /// Whose root it is when the request names none.
+    var runtime = standardRuntime
     var explain = false
     var json = false
 
@@ -50,8 +52,8 @@ struct ExecOptions {
                     throw UsageError(
                         message: "--net \(value) is not possible: a sandbox has loopback alone (--net none)")
                 }
-            case "--waive": options.request.waived.insert(try reader.name(of: name, Limit.self))
-            case "--without": options.request.without.insert(try reader.name(of: name, Measure.self))
+            case "--waive": options.request.waived.append(try reader.name(of: name, Limit.self))
+            case "--without": options.request.without.append(try reader.name(of: name, Measure.self))
             case "--state": options.places.state = try absolute(reader.value(of: name))
             case "--run": options.places.run = try absolute(reader.value(of: name))
             case "--cgroup": options.places.cgroup = try reader.value(of: name)
@@ -68,12 +70,28 @@ struct ExecOptions {
             throw UsageError(
                 message: "--cgroup \(group): give the path of a group from the root of its tree, like /martlet")
         }
-        options.request.environment = standardEnvironment + variables
+        options.request.environment = merged(variables)
         // Before the root is looked for: the other mistakes need no state.
         options.request.root = "/"
         if let problem = options.request.problem() { throw UsageError(message: problem) }
-        options.request.root = try root ?? options.places.root(of: runtime ?? standardRuntime)
+        options.request.root = root ?? ""
+        options.runtime = runtime ?? standardRuntime
         return .options(options)
+    }
+
+    /// The standard variables, and those of the command line in their place or behind them; of two with one name, the
+    /// later.
+    private static func merged(_ variables: [String]) -> [String] {
+        var all: [String] = []
+        for variable in standardEnvironment + variables {
+            let name = variable.prefix { $0 != "=" } + "="
+            if let index = all.firstIndex(where: { $0.hasPrefix(name) }), variable.contains("=") {
+                all[index] = variable
+            } else {
+                all.append(variable)
+            }
+        }
+        return all
     }
 
     /// A path as a request must have it: a keeper may have another working directory.

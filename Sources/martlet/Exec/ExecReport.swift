@@ -112,6 +112,7 @@ struct ExecReport {
             case .step: return "start-failed"
             case .notExecutable: return "not-executable"
             case .notFound: return "command-not-found"
+            case .rights: return "not-root"
             }
         case .outcome(let outcome):
             switch outcome.reason {

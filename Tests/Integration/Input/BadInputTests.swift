@@ -37,8 +37,16 @@ import Testing
         Mistake(options: [], command: [], status: 64, words: ["no command"]),
         Mistake(
             options: (1...6).flatMap { ["--layer", "/l\($0)"] }, status: 64, words: ["6 layers", "at most 5"]),
+        Mistake(options: ["--layer", "/l", "--layer", "/l"], status: 64, words: ["/l", "twice"]),
+        Mistake(options: ["--env", "A=1"], command: [""], status: 64, words: ["no command"]),
+    ]
+
+    /// The root comes after the rights.
+    static let runtimes = [
         Mistake(options: ["--runtime", "cobol"], status: 66, words: ["cobol", "runtime"]),
         Mistake(options: ["--runtime", "../../etc"], status: 66, words: ["no runtime"]),
+        Mistake(options: ["--runtime", ".."], status: 66, words: ["no runtime"]),
+        Mistake(options: ["--runtime", ""], status: 66, words: ["no runtime"]),
     ]
 
     /// Needs no rights: wrong words are found before anything is done.
@@ -72,10 +80,14 @@ import Testing
         Mistake(options: [], command: ["no-such-command"], status: 127, words: ["no such command", "no-such-command"]),
         Mistake(options: [], command: ["/no/such/command"], status: 127, words: ["no such command"]),
         Mistake(options: [], command: ["/etc/passwd"], status: 126, words: ["/etc/passwd", "permission denied"]),
+        Mistake(
+            options: [], command: [String(repeating: "x", count: 9000)], status: 127, words: ["no such command", "…"]),
         Mistake(options: [], command: ["/usr"], status: 126, words: ["cannot execute /usr"]),
     ]
 
-    @Test(.enabled(if: Binaries.isRoot, "needs root"), arguments: missing) func whatIsMissingIsNamed(_ mistake: Mistake)
+    @Test(.enabled(if: Binaries.isRoot, "needs root"), arguments: runtimes + missing) func whatIsMissingIsNamed(
+        _ mistake: Mistake
+    )
         throws
     {
         let before = Leftovers.now()
@@ -96,6 +108,25 @@ import Testing
         ).run()
         #expect(outcome.status == 77, "\(outcome)")
         #expect(outcome.errors.contains("root"))
+    }
+
+    @Test func bytesThatAreNoTextAreRefused() throws {
+        let line = "'\(Binaries.martlet)' exec -- /bin/echo \"$(printf '\\377')\""
+        let outcome = try Program(["/bin/sh", "-c", line]).run()
+        #expect(outcome.status == 64, "\(outcome)")
+        #expect(outcome.errors.contains("UTF-8"))
+    }
+
+    @Test func aTerminalThatCannotBeWrittenToIsNoProblem() throws {
+        let line = "'\(Binaries.martlet)' exec --memory 0 2</dev/null; echo $?"
+        #expect(try Program(["/bin/sh", "-c", line]).run().output == "64\n")
+    }
+
+    @Test(.enabled(if: Binaries.isRoot, "needs root")) func aRefusalIsAnObjectToo() throws {
+        let outcome = try Martlet("--json", "--runtime", "cobol").exec("/bin/true").run()
+        let figures = Figures(outcome)
+        #expect(figures.number("exit") == 66)
+        #expect(figures.text("reason") == "missing-input")
     }
 
     @Test(.enabled(if: Binaries.isRoot, "needs root")) func aDirectoryAsInputIsRefused() throws {

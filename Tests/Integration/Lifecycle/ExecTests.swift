@@ -96,6 +96,38 @@ struct Exec {
         #expect(outcome.output == "2-x y-\n")
     }
 
+    @Test func aVariableReplacesTheStandardOne() throws {
+        let outcome = try Martlet("--env", "HOME=/x", "--env", "PATH=/usr/bin").shell("env | grep -E '^(HOME|PATH)='")
+            .run()
+        #expect(outcome.output.split(separator: "\n").sorted() == ["HOME=/x", "PATH=/usr/bin"])
+    }
+
+    @Test func pidOneDoesNotShowHowItWasStarted() throws {
+        #expect(try Martlet().shell("tr -d '\\0' < /proc/1/cmdline | wc -c").run().output == "0\n")
+    }
+
+    @Test func whatTheCallerMayDoIsNotPassedOn() throws {
+        let outcome = try Martlet().exec("/bin/bash", "-c", "cat /proc/self/oom_score_adj; ulimit -e; ulimit -r").run()
+        #expect(outcome.output == "0\n0\n0\n")
+    }
+
+    @Test func anIgnoredSIGCHLDIsNoProblem() throws {
+        let words = ["env", "--ignore-signal=CHLD", Binaries.martlet, "exec", "--", "/bin/sh", "-c", "exit 6"]
+        var program = Program(words)
+        program.environment.merge(Binaries.engineEnvironment) { $1 }
+        #expect(try program.run(limit: .seconds(10)).status == 6)
+    }
+
+    @Test func enginesWithDifferentRunDirectoriesLeaveEachOtherAlone() throws {
+        let place = try HostFiles.makeTemporaryDirectory("martlet-run")
+        defer { HostFiles.remove(place) }
+        let one = try Martlet().shell("echo ready; sleep 1; exit 5").start()
+        #expect(try one.firstLine() == "ready")
+        let other = try Martlet("--run", "\(place)/run").shell("exit 6").run()
+        #expect(other.status == 6, "\(other)")
+        #expect(try one.end().status == 5)
+    }
+
     @Test func aTimeoutEndsEverythingAndSaysSo() throws {
         let outcome = try Martlet("--timeout", "0.3").shell("trap '' TERM INT; sleep 300 & sleep 300").run(
             limit: .seconds(10))

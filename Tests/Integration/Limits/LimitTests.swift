@@ -128,6 +128,20 @@ struct Limits {
         #expect(outcome.status != 0, "1500 processes were made")
     }
 
+    /// Watches, signals and queues are counted by user, and root's own would be used up if root counted as the maker of
+    /// every sandbox.
+    @Test func whatIsCountedByUserIsCountedBySandbox() throws {
+        // Each tail has a watch; without one it says that it reverts to polling.
+        let greedy = try Martlet().shell(
+            "touch /tmp/f; for i in $(seq 400); do tail -f /tmp/f 2>>/tmp/log & done; sleep 3; grep -c revert /tmp/log; sleep 600"
+        ).start()
+        #expect(try #require(Int(greedy.firstLine(limit: .seconds(60)))) > 0, "the limit was not reached")
+        let modest = try Martlet().shell("touch /tmp/f; timeout 0.3 tail -f /tmp/f 2>&1 | grep -c revert").run()
+        #expect(modest.output == "0\n", "\(modest)")
+        greedy.signal(15)
+        _ = try greedy.end()
+    }
+
     @Test func descriptorsEndAt1024() throws {
         #expect(try Martlet().shell("ulimit -n; ulimit -Hn; ulimit -c").run().output == "1024\n1024\n0\n")
     }

@@ -184,6 +184,7 @@ struct WardenProgram {
             testDescription: "the warden's own root through /proc", change: { $0.root = "/proc/self/root" },
             kind: .input),
         Demand(testDescription: "the warden's descriptors", change: { $0.layers = ["/proc/self/fd/3"] }, kind: .input),
+        Demand(testDescription: "less isolation", change: { $0.without = [.readOnly, .capabilities] }, kind: .request),
         Demand(testDescription: "no command", change: { $0.command = [] }, kind: .request),
     ]
 

@@ -6,7 +6,12 @@ import PackageDescription
 let isDynamic = Context.environment["MARTLET_DYNAMIC"] != nil
 let staticLink: [LinkerSetting] = isDynamic ? [] : [.unsafeFlags(["-static-executable", "-Xlinker", "--gc-sections"])]
 
+// libFuzzer brings a main function and counters for every branch: a build of its own (`scripts/dev fuzz`).
+let isFuzzing = Context.environment["MARTLET_FUZZ"] != nil
+let fuzzing: [String] = isFuzzing ? ["-sanitize=fuzzer,address"] : []
+
 let strict: [SwiftSetting] = [
+    .unsafeFlags(fuzzing),
     .swiftLanguageMode(.v6),
     .strictMemorySafety(),
     .treatAllWarnings(as: .error),
@@ -68,12 +73,10 @@ let package = Package(
     ]
 )
 
-// libFuzzer brings a main function and sanitizers of its own: only in a build of its own (`scripts/dev fuzz`).
-if Context.environment["MARTLET_FUZZ"] != nil {
-    let fuzzer = ["-sanitize=fuzzer,address", "-parse-as-library"]
+if isFuzzing {
     package.targets.append(
         .executableTarget(
             name: "fuzz", dependencies: ["Sandbox", "Wire"], path: "Tests/Fuzz",
-            swiftSettings: strict + [.unsafeFlags(fuzzer)], linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]
-        ))
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(fuzzing + ["-use-ld=lld"])]))
 }

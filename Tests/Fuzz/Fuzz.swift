@@ -1,10 +1,28 @@
 // Random bytes against everything that takes bytes apart. The first byte chooses what.
 
+import Glibc
 import Sandbox
 import Wire
 
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzzOneInput(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+@main
+enum Fuzz {
+    static func main() {
+        var count = CommandLine.argc
+        var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = unsafe CommandLine.unsafeArgv
+        // libFuzzer reads its own options and does not come back before they say so.
+        exit(unsafe runFuzzer(&count, &arguments) { start, count in unsafe fuzzOneInput(start, count) })
+    }
+}
+
+/// libFuzzer's way in for programs that have a main function of their own.
+@_silgen_name("LLVMFuzzerRunDriver")
+private func runFuzzer(
+    _ count: UnsafeMutablePointer<Int32>,
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
+    _ input: @convention(c) (UnsafePointer<UInt8>, Int) -> CInt
+) -> CInt
+
+private func fuzzOneInput(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let bytes = unsafe Array(UnsafeBufferPointer(start: start, count: count))
     guard let choice = bytes.first else { return 0 }
     let rest = Array(bytes.dropFirst())

@@ -15,6 +15,7 @@ enum BenchExec {
             exit(69)
         }
         let bundle = try Bundle(root: root)
+        defer { bundle.remove() }
         var contenders = [
             Contender("/bin/true alone", ["/bin/true"]),
             Contender("martlet exec", [Binaries.martlet, "exec", "--", "/bin/true"]),
@@ -77,6 +78,11 @@ enum BenchExec {
     private static func twoDigits(_ number: Double) -> String { String((number * 100).rounded() / 100) }
 }
 
+private struct Failure: Error {
+    let name: String
+    let ending: Processes.Ending?
+}
+
 /// A command, and how long it took each time.
 private struct Contender {
     let name: String
@@ -94,10 +100,7 @@ private struct Contender {
         let pid = try Spawn.start(command[0], arguments: command, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"])
         let ending = try Processes.wait(for: pid)?.ending
         let end = Clock.now
-        guard ending == .exited(0) else {
-            print("\(name) failed: \(String(describing: ending))")
-            exit(1)
-        }
+        guard ending == .exited(0) else { throw Failure(name: name, ending: ending) }
         return (end - start) / 1000
     }
 
@@ -127,5 +130,5 @@ private final class Bundle {
         try HostFiles.write(text, to: "\(path)/config.json")
     }
 
-    deinit { HostFiles.remove(path) }
+    func remove() { HostFiles.remove(path) }
 }

@@ -1,0 +1,172 @@
+// The Runtime API, spoken over one connection that is kept.
+//
+// The connection is a blocking one, read and written by fs: three times as fast as a stream on the event loop,
+// and an environment does nothing between two events anyhow. The answer to one event and the request for the
+// next are one write. No `net`: it takes 5 ms to load, `http` more; a handle of the layer below does.
+'use strict';
+
+const fs = require('fs');
+
+const PREFIX = '/2018-06-01/runtime/';
+const NEXT = `GET ${PREFIX}invocation/next HTTP/1.1\r\nHost: runtime\r\n\r\n`;
+
+// Above this the request for the next event waits for the answer: the engine may refuse a body for its size.
+const LARGE = 64 * 1024;
+
+let buffer = Buffer.allocUnsafeSlow(LARGE);
+let start = 0; // in the buffer, what is read and not used
+let end = 0;
+let accepted = '?'; // the text of a 202: always the same
+let waitsFor; // the id of the event whose answer is on its way
+
+const fd = connect();
+
+function connect() {
+    const local = process.env.MARTLET_RUNTIME_SOCKET || '';
+    const usesPath = local.startsWith('/'); // an abstract name is out of reach for this node
+    const layer = process.binding(usesPath ? 'pipe_wrap' : 'tcp_wrap');
+    const request = usesPath ? new layer.PipeConnectWrap() : new layer.TCPConnectWrap();
+    const handle = usesPath ? new layer.Pipe(layer.constants.SOCKET) : new layer.TCP(layer.constants.SOCKET);
+    request.oncomplete = status => { if (status < 0) process.exit(1); };
+    if (usesPath) {
+        handle.connect(request, local);
+    } else {
+        const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':');
+        handle.connect(request, host, Number(port));
+        handle.setNoDelay(true);
+    }
+    handle.setBlocking(true); // so the first write waits for the connection, if need be
+    handle.unref();
+    connect.handle = handle; // the connection lives as long as this
+    return handle.fd;
+}
+
+// The head of a POST. An error's type comes from the function, and might be anything.
+function post(path, length, errorType) {
+    const error = errorType === undefined ? ''
+        : `Lambda-Runtime-Function-Error-Type: ${String(errorType).replace(/[^ -~]/g, '?')}\r\n`;
+    return `POST ${PREFIX}${path} HTTP/1.1\r\nHost: runtime\r\nContent-Type: application/json\r\n${error}Content-Length: ${length}\r\n\r\n`;
+}
+
+function write(text, length) {
+    let count = fs.writeSync(fd, text);
+    if (count === length) return;
+    const bytes = Buffer.from(text);
+    while (count < bytes.length) count += fs.writeSync(fd, bytes, count);
+}
+
+// Answers an event and asks for the next one: to wait for it is up to the caller.
+function answer(id, kind, body, errorType) {
+    const length = Buffer.byteLength(body);
+    const head = post(`invocation/${id}/${kind}`, length, errorType);
+    if (length <= LARGE) {
+        waitsFor = id;
+        write(head + body + NEXT, head.length + length + NEXT.length);
+    } else {
+        write(head + body, head.length + length);
+        judge(id, read());
+        requestNext();
+    }
+}
+
+function requestNext() {
+    write(NEXT, NEXT.length);
+}
+
+// An answer that was refused has been dealt with by the engine.
+function judge(id, { status, body }) {
+    if (status >= 500) process.exit(1);
+    if (status !== 202) fs.writeSync(2, `the answer to ${id} was refused: ${status} ${body.trim()}\n`);
+}
+
+// The next event, waited for in a read.
+function next() {
+    if (waitsFor !== undefined) {
+        if (start === end) fill();
+        if (!skipAccepted()) judge(waitsFor, read());
+        waitsFor = undefined;
+    }
+    return invocation(read());
+}
+
+// The next event, waited for while the loop turns: the read is left to a thread.
+function nextLater(callback) {
+    if (start < end) return callback(next());
+    fs.read(fd, buffer, 0, buffer.length, null, (error, count) => {
+        if (error || count === 0) process.exit(0);
+        [start, end] = [0, count];
+        // Often it is but the answer to the answer, and the event is yet to come.
+        if (waitsFor !== undefined && skipAccepted()) {
+            waitsFor = undefined;
+            nextLater(callback);
+        } else {
+            callback(next());
+        }
+    });
+}
+
+function skipAccepted() {
+    if (buffer.latin1Slice(start, Math.min(start + accepted.length, end)) !== accepted) return false;
+    start += accepted.length;
+    return true;
+}
+
+function invocation({ status, headers, body }) {
+    if (status !== 200) {
+        fs.writeSync(2, `no next event: ${status} ${body.trim()}\n`);
+        process.exit(1);
+    }
+    return { id: headers['lambda-runtime-aws-request-id'], headers, body };
+}
+
+// Tells the engine of an error that ends the runtime.
+function report(path, body, errorType) {
+    const length = Buffer.byteLength(body);
+    const head = post(path, length, errorType);
+    write(head + body, head.length + length);
+    read();
+}
+
+function restoreNext() {
+    const request = NEXT.replace('invocation', 'restore');
+    write(request, request.length);
+    const { status, body } = read();
+    if (status !== 200) throw new Error(`restore/next: ${status} ${body.trim()}`);
+}
+
+// Reads one answer: its status, its headers by their names in lower case, its body.
+function read() {
+    let text, split;
+    while ((split = (text = buffer.latin1Slice(start, end)).indexOf('\r\n\r\n')) < 0) fill();
+    const headers = {};
+    for (const line of text.slice(0, split).split('\r\n')) {
+        const colon = line.indexOf(':');
+        headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+    }
+    const length = Number(headers['content-length'] || 0);
+    const whole = split + 4 + length;
+    while (end - start < whole) fill(whole);
+    const status = Number(text.slice(9, 12));
+    const body = buffer.utf8Slice(start + split + 4, start + whole);
+    if (status === 202) accepted = text.slice(0, whole);
+    start += whole;
+    if (buffer.length > LARGE && start === end) buffer = Buffer.allocUnsafeSlow(LARGE); // it was a large one
+    return { status, headers, body };
+}
+
+// Reads some more bytes, at least one; makes room for so many. When the engine has hung up, the
+// environment is at its end.
+function fill(wanted = 0) {
+    if (start === end) start = end = 0;
+    if (start + wanted > buffer.length || end === buffer.length) {
+        const room = Buffer.allocUnsafeSlow(Math.max(wanted, 2 * (end - start), LARGE));
+        end = buffer.copy(room, 0, start, end);
+        start = 0;
+        buffer = room;
+    }
+    const count = fs.readSync(fd, buffer, end, buffer.length - end, null);
+    if (count === 0) process.exit(0);
+    end += count;
+}
+
+module.exports = { fd, PREFIX, NEXT, answer, requestNext, next, nextLater, report, restoreNext, read, judge };

@@ -1,0 +1,124 @@
+// The runtime of functions in JavaScript: loads the handler, then serves one event after the other.
+//
+//   api        the Runtime API, spoken over one connection that is kept
+//   handlers   from the name of a handler to the function
+//   context    what a handler learns about its invocation, and its ways to answer
+//   console    console.log and its kin, in the format of the log
+//   errors     what becomes of an error; loaded when there is one
+//   streaming  answers that are sent while they are made; loaded when a handler wants it
+//   snapshots  the hooks around a snapshot; loaded when one is to be made
+//
+// Start-up counts, so nothing of node's library is loaded here that node has not loaded by itself.
+'use strict';
+
+const api = require('./api');
+const log = require('./console');
+const load = require('./handlers');
+const buildContext = require('./context');
+
+// The invocation that is served: {id, isIdle()}, where isIdle is called when the event loop has
+// nothing left to do. None during init, and while the runtime waits for an event.
+let current;
+let handler;
+
+process.on('beforeExit', () => current && current.isIdle());
+process.on('uncaughtException', error => die('Uncaught Exception', error, 129));
+process.on('unhandledRejection', (reason, promise) => {
+    const { UnhandledPromiseRejection } = require('./errors');
+    die('Unhandled Promise Rejection', new UnhandledPromiseRejection(reason, promise), 128);
+});
+
+// What nobody caught ends the runtime, for who knows what it left behind; but first the caller is told.
+function die(title, error, status) {
+    const { describe, write } = require('./errors');
+    write(title, error);
+    const description = describe(error);
+    const path = !handler ? 'init/error' : current && `invocation/${current.id}/error`;
+    if (path) api.report(path, JSON.stringify(description), description.errorType);
+    process.exit(status);
+}
+
+async function run() {
+    log.install();
+    try {
+        handler = await load(process.env.LAMBDA_TASK_ROOT || '/var/task', process.env._HANDLER || '');
+    } catch (error) {
+        die('Uncaught Exception', error, 1);
+    }
+    if (process.env.AWS_LAMBDA_INITIALIZATION_TYPE === 'snap-start') await require('./snapshots').take(api, die);
+    api.requestNext();
+    next();
+}
+
+// Waits for an event in a plain read, by far the fastest way, where nothing can happen meanwhile that the
+// function would have to see. The loop turns once before the handler is called: a connection that
+// was closed while the environment was frozen is known to be, then.
+function next() {
+    current = undefined;
+    if (process.getActiveResourcesInfo().length === 0 && !listensToSignals) {
+        setImmediate(serve, api.next());
+    } else {
+        api.nextLater(invocation => setImmediate(serve, invocation));
+    }
+}
+
+// A listener to a signal can only be called by the loop.
+let listensToSignals = false;
+process.on('newListener', name => { if (String(name).startsWith('SIG')) listensToSignals = true; });
+
+function serve({ id, headers, body }) {
+    log.request(id);
+    const trace = headers['lambda-runtime-trace-id'];
+    if (trace) process.env._X_AMZN_TRACE_ID = trace;
+    else delete process.env._X_AMZN_TRACE_ID;
+
+    if (handler[Symbol.for('aws.lambda.runtime.handler.streaming')] === 'response') {
+        current = { id, isIdle() {} };
+        return require('./streaming').serve(handler, current, { headers, body }, api, next);
+    }
+
+    let answered = false;
+    current = { id, isIdle: forgotten };
+
+    function answer(error, result) {
+        if (answered) return;
+        answered = true;
+        current.isIdle = () => {};
+        let json;
+        if (error === undefined || error === null) {
+            try {
+                json = JSON.stringify(result) || 'null'; // undefined, or a function
+            } catch {
+                error = new Error('Unable to stringify response body');
+            }
+        }
+        if (json) {
+            api.answer(id, 'response', json);
+        } else {
+            const { describe, write } = require('./errors');
+            write('Invoke Error', error);
+            const description = describe(error);
+            api.answer(id, 'error', JSON.stringify(description), description.errorType);
+        }
+        setImmediate(next);
+    }
+
+    // The loop is empty, and there is no answer: none will come.
+    function forgotten() {
+        if (handler.constructor.name === 'AsyncFunction') {
+            answer(new (require('./errors').NodeJsExit)());
+        } else {
+            answer(null, null);
+        }
+    }
+
+    try {
+        const { context, callback } = buildContext(id, headers, answer, whenIdle => { current.isIdle = whenIdle; });
+        const result = handler(JSON.parse(body), context, callback);
+        if (result && typeof result.then === 'function') result.then(context.succeed, context.fail);
+    } catch (error) {
+        answer(error);
+    }
+}
+
+run();

@@ -1,0 +1,4 @@
+"""The runtime as a wrapper script starts it: see bootstrap."""
+from martlet_runtime import run
+
+run()

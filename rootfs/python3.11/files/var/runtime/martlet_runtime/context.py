@@ -1,0 +1,83 @@
+"""What a handler learns about its invocation: its second argument."""
+import os
+import time
+
+from .fault import Fault, stdlib
+
+# Of the environment, so the same for every invocation.
+FIXED = {
+    "function_name": os.environ.get("AWS_LAMBDA_FUNCTION_NAME"),
+    "function_version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION"),
+    "memory_limit_in_mb": os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
+    "log_group_name": os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME"),
+    "log_stream_name": os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME"),
+}
+
+
+class Record:
+    """Named fields, None where the caller gave nothing."""
+
+    __slots__ = ()
+
+    def __init__(self, values):
+        for name in self.__slots__:
+            setattr(self, name, values.get(name))
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
+
+
+class CognitoIdentity(Record):
+    __slots__ = "cognito_identity_id", "cognito_identity_pool_id"
+
+
+class Client(Record):
+    __slots__ = "installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name"
+
+
+class ClientContext(Record):
+    __slots__ = "custom", "env", "client"
+
+    def __init__(self, values):
+        super().__init__(values)
+        if self.client is not None:
+            self.client = Client(self.client)
+
+
+NOBODY = {}
+
+
+class Context:
+    def __init__(self, invocation):
+        header = invocation.headers.get
+        self.__dict__.update(FIXED)
+        self.aws_request_id = invocation.id
+        self.invoked_function_arn = header("lambda-runtime-invoked-function-arn")
+        self.tenant_id = header("lambda-runtime-aws-tenant-id")
+        client = header("lambda-runtime-client-context")
+        self.client_context = ClientContext(parse(client, "Client Context")) if client else None
+        identity = header("lambda-runtime-cognito-identity")
+        self.identity = CognitoIdentity(NOBODY if not identity else {
+            "cognito_identity_id": (value := parse(identity, "Cognito Identity")).get("cognitoIdentityId"),
+            "cognito_identity_pool_id": value.get("cognitoIdentityPoolId"),
+        })
+        self._deadline = int(header("lambda-runtime-deadline-ms", 0))
+
+    def get_remaining_time_in_millis(self):
+        return max(self._deadline - int(time.time() * 1000), 0)
+
+    def log(self, message):
+        import sys
+        sys.stdout.write(str(message))
+
+    def __repr__(self):
+        return f"LambdaContext({', '.join(f'{k}={v!r}' for k, v in vars(self).items() if k[0] != '_')})"
+
+
+def parse(text, name):
+    with stdlib():
+        import json
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Fault("Runtime.LambdaContextUnmarshalError", f"Unable to parse {name} JSON: {error}") from None

@@ -42,7 +42,7 @@ const looksLikeError = error => ['name', 'message', 'stack'].every(key => error[
 // The lines of the stack, without those at its end that are the runtime's or node's.
 function frames(error) {
     const lines = error.stack.split('\n');
-    while (lines.length > 1 && /^ +at .*(\/var\/runtime\/martlet-runtime\/|\(?node:internal\/)/.test(lines[lines.length - 1])) lines.pop();
+    while (lines.length > 1 && /^ +at .*(\/var\/runtime\/martlet-runtime\/|\(?node:)/.test(lines[lines.length - 1])) lines.pop();
     return lines;
 }
 

@@ -32,9 +32,13 @@ process.on('unhandledRejection', (reason, promise) => {
 function die(title, error, status) {
     const { describe, write } = require('./errors');
     write(title, error);
-    const description = describe(error);
-    const path = !handler ? 'init/error' : current && `invocation/${current.id}/error`;
-    if (path) api.report(path, JSON.stringify(description), description.errorType);
+    if (current && current.die) {
+        current.die(error);
+    } else if (current || !handler) {
+        const description = describe(error);
+        const path = current ? `invocation/${current.id}/error` : 'init/error';
+        api.report(path, JSON.stringify(description), description.errorType);
+    }
     process.exit(status);
 }
 
@@ -45,7 +49,7 @@ async function run() {
     } catch (error) {
         die('Uncaught Exception', error, 1);
     }
-    if (process.env.AWS_LAMBDA_INITIALIZATION_TYPE === 'snap-start') await require('./snapshots').take(api, die);
+    if (process.env.AWS_LAMBDA_INITIALIZATION_TYPE === 'snap-start') await require('./snapshots').take(api);
     api.requestNext();
     next();
 }
@@ -74,7 +78,7 @@ function serve({ id, headers, body }) {
 
     if (handler[Symbol.for('aws.lambda.runtime.handler.streaming')] === 'response') {
         current = { id, isIdle() {} };
-        return require('./streaming').serve(handler, current, { headers, body }, api, next);
+        return require('./streaming').serve(handler, current, { id, headers, body }, api, next);
     }
 
     let answered = false;

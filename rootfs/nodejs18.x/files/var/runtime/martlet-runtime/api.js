@@ -27,7 +27,7 @@ function connect() {
     const layer = process.binding(usesPath ? 'pipe_wrap' : 'tcp_wrap');
     const request = usesPath ? new layer.PipeConnectWrap() : new layer.TCPConnectWrap();
     const handle = usesPath ? new layer.Pipe(layer.constants.SOCKET) : new layer.TCP(layer.constants.SOCKET);
-    request.oncomplete = status => { if (status < 0) process.exit(1); };
+    request.oncomplete = () => {}; // the first write finds out
     if (usesPath) {
         handle.connect(request, local);
     } else {
@@ -49,10 +49,21 @@ function post(path, length, errorType) {
 }
 
 function write(text, length) {
-    let count = fs.writeSync(fd, text);
-    if (count === length) return;
-    const bytes = Buffer.from(text);
-    while (count < bytes.length) count += fs.writeSync(fd, bytes, count);
+    try {
+        let count = fs.writeSync(fd, text);
+        if (count === length) return;
+        const bytes = Buffer.from(text);
+        while (count < bytes.length) count += fs.writeSync(fd, bytes, count);
+    } catch (error) {
+        hungUp(error);
+    }
+}
+
+// The environment is at its end, and there is nobody to tell; unless the engine never was there.
+function hungUp(error) {
+    if (!error || error.code === 'EPIPE' || error.code === 'ECONNRESET') process.exit(0);
+    fs.writeSync(2, `cannot reach the Runtime API: ${error.message}\n`);
+    process.exit(1);
 }
 
 // Answers an event and asks for the next one: to wait for it is up to the caller.
@@ -86,11 +97,7 @@ function judge(id, { status, body }) {
 
 // The next event, waited for in a read.
 function next() {
-    if (waitsFor !== undefined) {
-        if (start === end) fill();
-        if (!skipAccepted()) judge(waitsFor, read());
-        waitsFor = undefined;
-    }
+    if (waitsFor !== undefined) settle();
     return invocation(read());
 }
 
@@ -98,16 +105,18 @@ function next() {
 function nextLater(callback) {
     if (start < end) return callback(next());
     fs.read(fd, buffer, 0, buffer.length, null, (error, count) => {
-        if (error || count === 0) process.exit(0);
+        if (error || count === 0) hungUp(error);
         [start, end] = [0, count];
-        // Often it is but the answer to the answer, and the event is yet to come.
-        if (waitsFor !== undefined && skipAccepted()) {
-            waitsFor = undefined;
-            nextLater(callback);
-        } else {
-            callback(next());
-        }
+        if (waitsFor !== undefined) settle();
+        nextLater(callback); // often it was but the answer to the answer, and the event is yet to come
     });
+}
+
+// Reads the answer to an answer.
+function settle() {
+    if (start === end) fill();
+    if (!skipAccepted()) judge(waitsFor, read());
+    waitsFor = undefined;
 }
 
 function skipAccepted() {
@@ -155,12 +164,14 @@ function read() {
     const body = buffer.utf8Slice(start + split + 4, start + whole);
     if (status === 202) accepted = text.slice(0, whole);
     start += whole;
-    if (buffer.length > LARGE && start === end) buffer = Buffer.allocUnsafeSlow(LARGE); // it was a large one
+    if (buffer.length > LARGE && start === end) { // it was a large one
+        buffer = Buffer.allocUnsafeSlow(LARGE);
+        start = end = 0;
+    }
     return { status, headers, body };
 }
 
-// Reads some more bytes, at least one; makes room for so many. When the engine has hung up, the
-// environment is at its end.
+// Reads some more bytes, at least one; makes room for so many.
 function fill(wanted = 0) {
     if (start === end) start = end = 0;
     if (start + wanted > buffer.length || end === buffer.length) {
@@ -169,9 +180,13 @@ function fill(wanted = 0) {
         start = 0;
         buffer = room;
     }
-    const count = fs.readSync(fd, buffer, end, buffer.length - end, null);
-    if (count === 0) process.exit(0);
-    end += count;
+    try {
+        const count = fs.readSync(fd, buffer, end, buffer.length - end, null);
+        if (count === 0) hungUp();
+        end += count;
+    } catch (error) {
+        hungUp(error);
+    }
 }
 
 module.exports = { fd, PREFIX, answer, expectAnswer, requestNext, next, nextLater, report, restoreNext };

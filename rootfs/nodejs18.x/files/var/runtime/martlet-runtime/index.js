@@ -87,7 +87,7 @@ function serve({ id, headers, body }) {
     function answer(error, result) {
         if (answered) return;
         answered = true;
-        current.isIdle = () => {};
+        current = undefined; // of what happens from here on, the caller cannot be told
         let json;
         if (error === undefined || error === null) {
             try {
@@ -117,7 +117,7 @@ function serve({ id, headers, body }) {
     }
 
     try {
-        const { context, callback } = buildContext(id, headers, answer, whenIdle => { current.isIdle = whenIdle; });
+        const { context, callback } = buildContext(id, headers, answer, whenIdle => { if (!answered) current.isIdle = whenIdle; });
         const result = handler(JSON.parse(body), context, callback);
         if (result && typeof result.then === 'function') result.then(context.succeed, context.fail);
     } catch (error) {

@@ -120,6 +120,7 @@ async function serve(handler, current, { id, headers, body }, api, next) {
         logError('Invoke Error', error);
         if (!stream.started) {
             stream.destroy();
+            current.die = () => {};
             const description = describeError(error);
             api.answer(id, 'error', JSON.stringify(description), description.errorType);
             setImmediate(next);

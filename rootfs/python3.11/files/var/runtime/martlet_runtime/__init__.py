@@ -33,9 +33,12 @@ def run():
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         from . import snapshots
         snapshots.take(api)
-    invocation = api.next()
-    while True:
-        invocation = api.answer(invocation.id, *serve(handler, invocation))
+    try:
+        invocation = api.next()
+        while True:
+            invocation = api.answer(invocation.id, *serve(handler, invocation))
+    except ConnectionError:
+        sys.exit(0)  # the environment is at its end
 
 
 def prepare():

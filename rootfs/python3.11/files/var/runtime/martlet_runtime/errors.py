@@ -21,9 +21,10 @@ def describe(error, request=""):
 
 def theirs(trace):
     """The frames of the function: from its first on, without the runtime's and the importer's ahead of it."""
-    frames = traceback.extract_tb(trace)
+    # As tuples: of more they would be shown with a line of carets each, and Lambda's are without.
+    frames = [(frame.filename, frame.lineno, frame.name, frame.line) for frame in traceback.extract_tb(trace)]
     ours = os.path.dirname(__file__) + "/"
-    while frames and frames[0].filename.startswith((ours, "<frozen importlib")):
+    while frames and frames[0][0].startswith((ours, "<frozen importlib")):
         del frames[0]
     return frames
 

@@ -65,7 +65,8 @@ let package = Package(
         .target(name: "IntegrationSupport", path: "Tests/Integration/Support", swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests", dependencies: ["IntegrationSupport", "Linux", "Wire"], path: "Tests/Integration",
-            exclude: ["Support"], swiftSettings: strict),
+            exclude: ["Support", "Contract/README.md", "Contract/nodejs.json", "Contract/python.json"],
+            swiftSettings: strict),
 
         .executableTarget(
             name: "bench-exec", dependencies: ["IntegrationSupport", "Linux"], path: "Tests/Benchmarks",

@@ -1,0 +1,3 @@
+import missing from './missing.mjs';
+
+export const handler = missing;

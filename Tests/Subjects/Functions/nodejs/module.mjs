@@ -1,0 +1,3 @@
+const value = await Promise.resolve('ECMAScript');
+
+export const handler = async () => value;

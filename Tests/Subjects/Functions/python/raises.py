@@ -1,0 +1,8 @@
+"""A module that cannot be imported."""
+
+
+def prepare():
+    raise LookupError("nothing there")
+
+
+prepare()

@@ -1,11 +1,10 @@
 // The Runtime API, spoken over one connection that is kept.
 //
-// The connection is a blocking one, read and written by fs: three times as fast as a stream on the event loop,
-// and an environment does nothing between two events anyhow. The answer to one event and the request for the
-// next are one write. No `net`: it takes 5 ms to load, `http` more; a handle of the layer below does.
+// The connection is a blocking one: faster than a stream on the event loop, and an environment does nothing
+// between two events anyhow. The answer to one event and the request for the next are one write.
 'use strict';
 
-const fs = require('fs');
+const { connect, errno, read: readSome, writeAll } = require('./system');
 
 const PREFIX = '/2018-06-01/runtime/';
 const NEXT = `GET ${PREFIX}invocation/next HTTP/1.1\r\nHost: runtime\r\n\r\n`;
@@ -19,27 +18,10 @@ let end = 0;
 let accepted = '?'; // the text of a 202: always the same
 let waitsFor; // the id of the event whose answer is on its way
 
-const fd = connect();
-
-function connect() {
-    const local = process.env.MARTLET_RUNTIME_SOCKET || '';
-    const usesPath = local.startsWith('/'); // an abstract name is out of reach for this node
-    const layer = process.binding(usesPath ? 'pipe_wrap' : 'tcp_wrap');
-    const request = usesPath ? new layer.PipeConnectWrap() : new layer.TCPConnectWrap();
-    const handle = usesPath ? new layer.Pipe(layer.constants.SOCKET) : new layer.TCP(layer.constants.SOCKET);
-    request.oncomplete = () => {}; // the first write finds out
-    if (usesPath) {
-        handle.connect(request, local);
-    } else {
-        const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':');
-        handle.connect(request, host, Number(port));
-        handle.setNoDelay(true);
-    }
-    handle.setBlocking(true); // so the first write waits for the connection, if need be
-    handle.unref();
-    connect.handle = handle; // the connection lives as long as this
-    return handle.fd;
-}
+// An abstract name is out of reach for this node, so only a path takes the place of TCP.
+const local = process.env.MARTLET_RUNTIME_SOCKET || '';
+const [host, port] = (process.env.AWS_LAMBDA_RUNTIME_API || '').split(':');
+const fd = connect(local.startsWith('/') && local, host, Number(port));
 
 // The head of a POST. An error's type comes from the function, and might be anything.
 function post(path, length, errorType) {
@@ -48,21 +30,15 @@ function post(path, length, errorType) {
     return `POST ${PREFIX}${path} HTTP/1.1\r\nHost: runtime\r\nContent-Type: application/json\r\n${error}Content-Length: ${length}\r\n\r\n`;
 }
 
-function write(text, length) {
-    try {
-        let count = fs.writeSync(fd, text);
-        if (count === length) return;
-        const bytes = Buffer.from(text);
-        while (count < bytes.length) count += fs.writeSync(fd, bytes, count);
-    } catch (error) {
-        hungUp(error);
-    }
+function write(text) {
+    const failure = writeAll(fd, text);
+    if (failure) hungUp(failure);
 }
 
 // The environment is at its end, and there is nobody to tell; unless the engine never was there.
-function hungUp(error) {
-    if (!error || error.code === 'EPIPE' || error.code === 'ECONNRESET') process.exit(0);
-    fs.writeSync(2, `cannot reach the Runtime API: ${error.message}\n`);
+function hungUp(failure) {
+    if (!failure || failure === errno.EPIPE || failure === errno.ECONNRESET) process.exit(0);
+    writeAll(2, `cannot reach the Runtime API: ${require('util').getSystemErrorName(failure)}\n`);
     process.exit(1);
 }
 
@@ -72,9 +48,9 @@ function answer(id, kind, body, errorType) {
     const head = post(`invocation/${id}/${kind}`, length, errorType);
     if (length <= LARGE) {
         waitsFor = id;
-        write(head + body + NEXT, head.length + length + NEXT.length);
+        write(head + body + NEXT);
     } else {
-        write(head + body, head.length + length);
+        write(head + body);
         judge(id, read());
         requestNext();
     }
@@ -86,13 +62,13 @@ function expectAnswer(id) {
 }
 
 function requestNext() {
-    write(NEXT, NEXT.length);
+    write(NEXT);
 }
 
 // An answer that was refused has been dealt with by the engine.
 function judge(id, { status, body }) {
     if (status >= 500) process.exit(1);
-    if (status !== 202) fs.writeSync(2, `the answer to ${id} was refused: ${status} ${body.trim()}\n`);
+    if (status !== 202) writeAll(2, `the answer to ${id} was refused: ${status} ${body.trim()}\n`);
 }
 
 // The next event, waited for in a read.
@@ -104,8 +80,8 @@ function next() {
 // The next event, waited for while the loop turns: the read is left to a thread.
 function nextLater(callback) {
     if (start < end) return callback(next());
-    fs.read(fd, buffer, 0, buffer.length, null, (error, count) => {
-        if (error || count === 0) hungUp(error);
+    require('fs').read(fd, buffer, 0, buffer.length, null, (error, count) => {
+        if (error || count === 0) hungUp(error && error.errno);
         [start, end] = [0, count];
         if (waitsFor !== undefined) settle();
         nextLater(callback); // often it was but the answer to the answer, and the event is yet to come
@@ -127,7 +103,7 @@ function skipAccepted() {
 
 function invocation({ status, headers, body }) {
     if (status !== 200) {
-        fs.writeSync(2, `no next event: ${status} ${body.trim()}\n`);
+        writeAll(2, `no next event: ${status} ${body.trim()}\n`);
         process.exit(1);
     }
     return { id: headers['lambda-runtime-aws-request-id'], headers, body };
@@ -135,15 +111,13 @@ function invocation({ status, headers, body }) {
 
 // Tells the engine of an error that ends the runtime.
 function report(path, body, errorType) {
-    const length = Buffer.byteLength(body);
-    const head = post(path, length, errorType);
-    write(head + body, head.length + length);
+    write(post(path, Buffer.byteLength(body), errorType) + body);
     read();
 }
 
 function restoreNext() {
     const request = NEXT.replace('invocation', 'restore');
-    write(request, request.length);
+    write(request);
     const { status, body } = read();
     if (status !== 200) throw new Error(`restore/next: ${status} ${body.trim()}`);
 }
@@ -180,13 +154,9 @@ function fill(wanted = 0) {
         start = 0;
         buffer = room;
     }
-    try {
-        const count = fs.readSync(fd, buffer, end, buffer.length - end, null);
-        if (count === 0) hungUp();
-        end += count;
-    } catch (error) {
-        hungUp(error);
-    }
+    const count = readSome(fd, buffer, end, buffer.length - end);
+    if (count <= 0) hungUp(count);
+    end += count;
 }
 
 module.exports = { fd, PREFIX, answer, expectAnswer, requestNext, next, nextLater, report, restoreNext };

@@ -1,9 +1,9 @@
 // console.log and its kin, in the format of the log: a line each, with time, request and level, or a line of JSON.
 //
-// The lines are written at once and by fs: process.stdout is a stream, and takes 4 ms to make.
+// The lines are written at once: process.stdout is a stream, and takes 4 ms to make.
 'use strict';
 
-const fs = require('fs');
+const { errno, writeAll } = require('./system');
 
 const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
 const json = (process.env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
@@ -54,17 +54,14 @@ const fields = error => ({
     stackTrace: typeof error.stack === 'string' ? error.stack.split('\n') : [],
 });
 
+// Nobody may be there to read it: this is no reason to fail.
 function write(line) {
-    const bytes = Buffer.from(line);
-    for (let count = 0; count < bytes.length;) {
-        try {
-            count += fs.writeSync(1, bytes, count);
-        } catch (error) {
-            if (error.code !== 'EAGAIN') return; // nobody reads it: no reason to fail
-            // The function has used process.stdout, which makes the pipe non-blocking, and it is full.
-            Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-        }
-    }
+    writeAll(1, line, failure => {
+        if (failure !== errno.EAGAIN) return false;
+        // The function has used process.stdout, which makes the pipe non-blocking, and it is full.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+        return true;
+    });
 }
 
 module.exports = { install, json, request(value) { id = value; } };

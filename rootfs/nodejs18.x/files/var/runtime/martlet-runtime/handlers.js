@@ -1,8 +1,8 @@
 // From the name of a handler, `directory/file.export.nested`, to the function.
 'use strict';
 
-const fs = require('fs');
 const path = require('path');
+const { exists } = require('./system');
 
 // What a file finds as `awslambda`. A streaming handler is known by its mark.
 globalThis.awslambda = {
@@ -39,7 +39,7 @@ async function load(root, name) {
 
 async function loadFile(root, directory, file) {
     const base = path.resolve(root, directory, file);
-    if (fs.existsSync(`${base}.js`)) {
+    if (exists(`${base}.js`)) {
         try {
             return require(`${base}.js`);
         } catch (error) {
@@ -48,9 +48,9 @@ async function loadFile(root, directory, file) {
             return import(`${base}.js`);
         }
     }
-    if (fs.existsSync(`${base}.mjs`)) return import(`${base}.mjs`);
-    if (fs.existsSync(`${base}.cjs`)) return require(`${base}.cjs`);
-    if (fs.existsSync(base)) return require(base);
+    if (exists(`${base}.mjs`)) return import(`${base}.mjs`);
+    if (exists(`${base}.cjs`)) return require(`${base}.cjs`);
+    if (exists(base)) return require(base);
     return require(require.resolve(file, { paths: [root, path.resolve(root, directory)] })); // a package
 }
 

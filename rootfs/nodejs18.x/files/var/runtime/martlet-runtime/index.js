@@ -1,6 +1,7 @@
 // The runtime of functions in JavaScript: loads the handler, then serves one event after the other.
 //
 //   api        the Runtime API, spoken over one connection that is kept
+//   system     reading and writing, without the library
 //   handlers   from the name of a handler to the function
 //   context    what a handler learns about its invocation, and its ways to answer
 //   console    console.log and its kin, in the format of the log
@@ -51,7 +52,7 @@ async function run() {
     }
     if (process.env.AWS_LAMBDA_INITIALIZATION_TYPE === 'snap-start') await require('./snapshots').take(api);
     api.requestNext();
-    next();
+    setImmediate(next); // the loop turns once, to find that the connection is made
 }
 
 // Waits for an event in a plain read, by far the fastest way, where nothing can happen meanwhile that the

@@ -1,4 +1,6 @@
 """The hooks around a snapshot; loaded when one is to be made of this very process."""
+import gc
+import os
 import sys
 
 from . import errors
@@ -6,18 +8,29 @@ from . import errors
 
 def take(api):
     """Runs the hooks of before, has the snapshot taken, and runs the hooks of after, in each that is restored."""
-    hooks = sys.modules.get("snapshot_restore_py")  # nobody else has one
+    hooks = sys.modules.get("snapshot_restore_py")  # where the function has registered, if it did
     try:
         while hooks and hooks._before:  # the last registered first: it may lean on those before
             function, arguments, named = hooks._before.pop()
             function(*arguments, **named)
+        # To collect garbage is to write into each object. Those that are there now are left out from here on, or
+        # every environment would soon have copied the whole heap.
+        gc.collect()
+        gc.freeze()
         api.restore_next()
     except Exception as error:
         errors.end(api.init_error, error, status=64, kind="Runtime.BeforeSnapshotError")
     try:
-        if random := sys.modules.get("random"):  # all clones would draw the same numbers
-            random.seed()
+        reseed()
         for function, arguments, named in hooks._after if hooks else ():
             function(*arguments, **named)
     except Exception as error:
         errors.end(api.restore_error, error, status=65, kind="Runtime.AfterRestoreError")
+
+
+def reseed():
+    """Sees that not all that are restored draw the same numbers, of those generators that have been started."""
+    if random := sys.modules.get("random"):
+        random.seed()
+    if ssl := sys.modules.get("_ssl"):
+        ssl.RAND_add(os.urandom(32), 32)

@@ -13,7 +13,9 @@
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -22,6 +24,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,14 +33,14 @@
 SAME(CLONE_NEWTIME); SAME(CLONE_NEWNS); SAME(CLONE_NEWCGROUP); SAME(CLONE_NEWUTS);
 SAME(CLONE_NEWIPC); SAME(CLONE_NEWUSER); SAME(CLONE_NEWPID); SAME(CLONE_NEWNET); SAME(CLONE_INTO_CGROUP);
 SAME(MOUNT_ATTR_RDONLY); SAME(MOUNT_ATTR_NOSUID); SAME(MOUNT_ATTR_NODEV); SAME(MOUNT_ATTR_NOEXEC);
-SAME(MOUNT_ATTR_IDMAP); SAME(RESOLVE_NO_MAGICLINKS);
+SAME(MOUNT_ATTR_IDMAP); SAME(RESOLVE_NO_MAGICLINKS); SAME(RESOLVE_BENEATH);
 SAME(O_PATH); SAME(O_DIRECTORY); SAME(O_NOFOLLOW); SAME(O_CLOEXEC); SAME(AT_FDCWD); SAME(AT_EMPTY_PATH);
 SAME(OPEN_TREE_CLONE); SAME(MOVE_MOUNT_F_EMPTY_PATH);
 SAME(FSOPEN_CLOEXEC); SAME(FSMOUNT_CLOEXEC); SAME(FSCONFIG_SET_FLAG); SAME(FSCONFIG_SET_STRING);
 SAME(FSCONFIG_CMD_CREATE); SAME(MS_BIND); SAME(MS_REC); SAME(MS_PRIVATE); SAME(PR_SET_PDEATHSIG); SAME(PR_SET_DUMPABLE);
 SAME(PR_CAPBSET_READ); SAME(PR_CAPBSET_DROP);
 SAME(PR_SET_SECUREBITS); SAME(SECBIT_NO_SETUID_FIXUP); SAME(PR_SET_NO_NEW_PRIVS); SAME(PR_CAP_AMBIENT); SAME(PR_CAP_AMBIENT_CLEAR_ALL); SAME(CLD_EXITED);
-SAME(WNOHANG); SAME(MSG_DONTWAIT); SAME(EPOLLIN);
+SAME(WNOHANG); SAME(MSG_DONTWAIT); SAME(EPOLLIN); SAME(EPOLLOUT);
 _Static_assert(CLINUX_EPOLLET == (uint32_t)EPOLLET, "EPOLLET");
 SAME(SYS_read); SAME(SYS_write); SAME(SYS_close); SAME(SYS_socketpair); SAME(SYS_kill); SAME(SYS_fchdir);
 SAME(SYS_getuid); SAME(SYS_setgroups); SAME(SYS_setresuid);
@@ -90,7 +93,7 @@ long clinux_openat2(int32_t directory, const char *path, uint64_t flags, uint64_
 }
 
 long clinux_send(int32_t socket, const void *bytes, uint64_t count, const int32_t *descriptors,
-                 uint32_t descriptor_count) {
+                 uint32_t descriptor_count, int32_t flags) {
     if (descriptor_count > descriptors_most) return -EMSGSIZE;
     union { char space[CMSG_SPACE(descriptors_most * sizeof(int))]; struct cmsghdr align; } control = {0};
     struct iovec part = {.iov_base = (void *)bytes, .iov_len = count};
@@ -104,7 +107,7 @@ long clinux_send(int32_t socket, const void *bytes, uint64_t count, const int32_
         header->cmsg_len = CMSG_LEN(descriptor_count * sizeof(int));
         memcpy(CMSG_DATA(header), descriptors, descriptor_count * sizeof(int));
     }
-    return result(sendmsg(socket, &message, MSG_NOSIGNAL));
+    return result(sendmsg(socket, &message, MSG_NOSIGNAL | flags));
 }
 
 long clinux_receive(int32_t socket, void *bytes, uint64_t count, int32_t *descriptors, uint32_t *descriptor_count,
@@ -137,6 +140,42 @@ long clinux_loopback_up(void) {
     long outcome = result(ioctl(fd, SIOCSIFFLAGS, &request));
     close(fd);
     return outcome;
+}
+
+static long listening(int domain, const void *address, socklen_t length, int32_t backlog) {
+    int fd = socket(domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -errno;
+    const int yes = 1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 || bind(fd, address, length) < 0 ||
+        listen(fd, backlog) < 0) {
+        long outcome = -errno;
+        close(fd);
+        return outcome;
+    }
+    return fd;
+}
+
+long clinux_listen_loopback(uint16_t port, int32_t backlog) {
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return listening(AF_INET, &address, sizeof address, backlog);
+}
+
+long clinux_listen_abstract(const char *name, uint32_t length, int32_t backlog) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (length >= sizeof address.sun_path) return -ENAMETOOLONG;
+    // The first byte stays zero: that makes the name abstract.
+    memcpy(address.sun_path + 1, name, length);
+    return listening(AF_UNIX, &address, offsetof(struct sockaddr_un, sun_path) + 1 + length, backlog);
+}
+
+long clinux_stream_socket(void) { return result(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)); }
+
+long clinux_is_listening(int32_t fd) {
+    int listens = 0;
+    socklen_t length = sizeof listens;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0) return -errno;
+    return listens != 0;
 }
 
 long clinux_capset_none(void) {
@@ -211,9 +250,17 @@ long clinux_prlimit_get(int32_t resource, uint64_t *soft, uint64_t *hard) {
     return outcome;
 }
 
-long clinux_epoll_add(int32_t epoll, int32_t fd, uint32_t events, uint64_t token) {
+static long epoll_set(int32_t epoll, int operation, int32_t fd, uint32_t events, uint64_t token) {
     struct epoll_event event = {.events = events, .data.u64 = token};
-    return result(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+    return result(epoll_ctl(epoll, operation, fd, &event));
+}
+
+long clinux_epoll_add(int32_t epoll, int32_t fd, uint32_t events, uint64_t token) {
+    return epoll_set(epoll, EPOLL_CTL_ADD, fd, events, token);
+}
+
+long clinux_epoll_change(int32_t epoll, int32_t fd, uint32_t events, uint64_t token) {
+    return epoll_set(epoll, EPOLL_CTL_MOD, fd, events, token);
 }
 
 long clinux_epoll_wait(int32_t epoll, uint64_t *tokens, uint32_t *events, int32_t timeout_ms) {

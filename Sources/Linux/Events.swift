@@ -18,6 +18,12 @@ package struct EventQueue: ~Copyable {
         try Kernel.check(clinux_epoll_add(descriptor.raw, raw, events, token), "epoll_ctl")
     }
 
+    /// The same for a descriptor that is watched already; with `writing` its token comes also when it can be written to.
+    package func watchAgain(_ raw: Int32, token: UInt64, writing: Bool) throws(SystemError) {
+        let events = CLINUX_EPOLLIN | CLINUX_EPOLLET | (writing ? CLINUX_EPOLLOUT : 0)
+        try Kernel.check(clinux_epoll_change(descriptor.raw, raw, events, token), "epoll_ctl")
+    }
+
     /// The tokens of what is ready; none when `milliseconds` have passed (-1 waits for ever) or a signal came.
     package func wait(milliseconds: Int32) throws(SystemError) -> [UInt64] {
         var count = 0

@@ -32,12 +32,15 @@ package enum Files {
     }
 
     /// Opens a directory that a caller named, without following the magic links of /proc, which lead out of any tree.
-    package static func openDirectory(_ path: String) throws(SystemError) -> FileDescriptor {
+    /// With `directory`, nothing on the way may lead out of that either: neither a link nor `..`.
+    package static func openDirectory(
+        _ path: String, beneath directory: Directory? = nil
+    ) throws(SystemError) -> FileDescriptor {
         let flags = UInt64(CLINUX_O_PATH | CLINUX_O_DIRECTORY | CLINUX_O_CLOEXEC)
+        let resolve = CLINUX_RESOLVE_NO_MAGICLINKS | (directory == nil ? 0 : CLINUX_RESOLVE_BENEATH)
+        let start = (directory ?? .working).raw
         let result = Kernel.retry {
-            unsafe path.withCString {
-                unsafe clinux_openat2(CLINUX_AT_FDCWD, $0, flags, 0, CLINUX_RESOLVE_NO_MAGICLINKS)
-            }
+            unsafe path.withCString { unsafe clinux_openat2(start, $0, flags, 0, resolve) }
         }
         return FileDescriptor(owning: Int32(try Kernel.check(result, "open", path)))
     }

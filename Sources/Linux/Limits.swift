@@ -20,4 +20,12 @@ package enum ResourceLimit: Int32, Sendable {
         let new = min(value, hard)
         try Kernel.check(clinux_prlimit_set(rawValue, new, new), "prlimit", "\(self)=\(new)")
     }
+
+    /// Uses all that the hard limit allows.
+    package func useAll() throws(SystemError) {
+        var soft: UInt64 = 0
+        var hard: UInt64 = 0
+        try Kernel.check(unsafe clinux_prlimit_get(rawValue, &soft, &hard), "prlimit")
+        try Kernel.check(clinux_prlimit_set(rawValue, hard, hard), "prlimit", "\(self)=\(hard)")
+    }
 }

@@ -74,7 +74,10 @@ package enum Processes {
         var code: Int32 = 0
         var status: Int32 = 0
         let flags = block ? 0 : CLINUX_WNOHANG
-        let found = try Kernel.check(Kernel.retry { unsafe clinux_wait(pid, flags, &code, &status) }, "waitid")
+        let result = Kernel.retry { unsafe clinux_wait(pid, flags, &code, &status) }
+        // Who has no child at all, and only looks, has none that has ended.
+        if result == -Int(ECHILD), pid < 0, !block { return nil }
+        let found = try Kernel.check(result, "waitid")
         guard found > 0 else { return nil }
         return (Int32(found), code == CLINUX_CLD_EXITED ? .exited(status) : .signalled(status))
     }

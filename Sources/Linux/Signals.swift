@@ -6,6 +6,8 @@ import Glibc
 package enum Signals {
     package static func useDefault(_ number: Int32) { _ = signal(number, SIG_DFL) }
 
+    package static func ignore(_ number: Int32) { _ = signal(number, SIG_IGN) }
+
     /// Blocks these signals for the calling thread, and gives a descriptor that is readable when one is pending.
     package static func divert(_ numbers: [Int32]) throws(SystemError) -> FileDescriptor {
         var set = sigset_t()

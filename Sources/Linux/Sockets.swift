@@ -34,16 +34,18 @@ package struct MessageSocket: ~Copyable, Sendable {
         return ends
     }
 
-    package func send(_ bytes: [UInt8], descriptors: [Int32] = []) throws(SystemError) {
+    /// Without `block` it is an error, EAGAIN, when the other side has left too much unread.
+    package func send(_ bytes: [UInt8], descriptors: [Int32] = [], block: Bool = true) throws(SystemError) {
         guard bytes.count <= Self.longest else {
             throw SystemError(call: "send", subject: "a message of \(bytes.count) bytes", code: EMSGSIZE)
         }
         let socket = raw
+        let flags = block ? 0 : CLINUX_MSG_DONTWAIT
         let result = Kernel.retry {
             unsafe bytes.withUnsafeBytes { message in
                 unsafe descriptors.withUnsafeBufferPointer {
                     unsafe clinux_send(
-                        socket, message.baseAddress, UInt64(message.count), $0.baseAddress, UInt32($0.count))
+                        socket, message.baseAddress, UInt64(message.count), $0.baseAddress, UInt32($0.count), flags)
                 }
             }
         }
@@ -93,6 +95,8 @@ package struct Descriptors: ~Copyable, Sendable {
 
     package var count: Int { raws.count }
     package subscript(index: Int) -> Int32 { raws[index] }
+    /// The numbers, lent: they are good for as long as their owner is.
+    package var numbers: [Int32] { raws }
 
     package mutating func add(_ descriptor: consuming FileDescriptor) { raws.append(descriptor.release()) }
 

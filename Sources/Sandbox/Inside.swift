@@ -1,6 +1,5 @@
-// Pid 1 of a sandbox: a fork of the keeper that sets the sandbox up from inside, gives up every right, starts the
-// command, and from then on only reaps, forwards signals and waits. `setUp` is the order of the isolation; it stands
-// nowhere else.
+// Pid 1 of a sandbox: a fork of the keeper that sets the sandbox up from inside and gives up every right. `setUp` is the
+// order of the isolation; it stands nowhere else. What pid 1 does afterwards is in Guarding.swift.
 //
 // It runs beside untrusted code for as long as the sandbox lives: after `setUp` it holds no descriptor but its channel
 // to the keeper, and no right but to signal what runs inside.
@@ -14,20 +13,26 @@ struct InsidePlan {
     let request: SandboxRequest
     let hostName: String
     let filter: [UInt8]
-    /// Numbers of descriptors that were the keeper's: the command's standard streams, and the channel.
+    /// Numbers of descriptors that were the keeper's: the standard streams of the command, or of pid 1 itself where it
+    /// waits, and the channel.
     let streams: [Int32]
     let channel: Int32
 }
 
 struct Inside: ~Copyable {
-    private let plan: InsidePlan
-    private let channel: MessageSocket
-    private var log = StepLog(.inside)
+    let plan: InsidePlan
+    let channel: MessageSocket
+    var log = StepLog(.inside)
+    /// The listeners of the Runtime API, until the keeper has them.
+    var listeners = Descriptors(owning: [])
+    /// What was started and has not ended; of a sandbox that was made for a command, that alone.
+    var processes: [(number: UInt32, pid: Int32)] = []
 
-    private var without: [Measure] { plan.request.without }
+    var without: [Measure] { plan.request.without }
+    var waits: Bool { plan.request.waits }
 
     /// Where the channel is moved to: the first number behind the standard streams.
-    private static let channelNumber: Int32 = 3
+    static let channelNumber: Int32 = 3
 
     /// Never returns: what the keeper has on its stack and in its objects is not this process's to give back.
     static func run(_ plan: InsidePlan) -> Never {
@@ -37,8 +42,8 @@ struct Inside: ~Copyable {
         var inside = Inside(plan)
         do throws(Refusal) {
             try inside.setUp()
-            let command = try inside.startCommand()
-            inside.watch(command)
+            try inside.begin()
+            inside.watch()
         } catch {
             inside.report(.refused(error))
         }
@@ -71,6 +76,7 @@ struct Inside: ~Copyable {
                 try Network.bringLoopbackUp()
             }
         }
+        if waits { try listen() }
         if !without.contains(.hostNameNamespace) {
             try log.step("host name") { () throws(SystemError) in try Network.setHostName(plan.hostName) }
         }
@@ -100,6 +106,16 @@ struct Inside: ~Copyable {
         try log.step("die with the keeper, again") { () throws(SystemError) in try Processes.dieWithParent() }
         // Last: the steps above need calls that nothing needs after them.
         if !without.contains(.noNewPrivileges) { try filterCalls() }
+    }
+
+    /// Before anything else runs in this network, or it could take the addresses first and answer in our stead.
+    private mutating func listen() throws(Refusal) {
+        listeners = try log.step("listen for runtimes") { () throws(SystemError) in
+            var both = Descriptors(owning: [])
+            both.add(try Network.listen(port: RuntimeListener.port))
+            both.add(try Network.listen(name: RuntimeListener.name))
+            return both
+        }
     }
 
     private mutating func filterCalls() throws(Refusal) {
@@ -138,7 +154,7 @@ struct Inside: ~Copyable {
 
     private static func nextGo(_ channel: borrowing MessageSocket) throws(SystemError) -> GoMessage {
         // No message means that the keeper is gone: then nothing may go on here.
-        guard case .message(var message) = try channel.receive(limit: InitRequest.longest),
+        guard case .message(var message) = try channel.receive(limit: InitRequest.longestWithoutStart),
             case .go(let handed)? = try? InitRequest(decoding: message.bytes),
             handed.count == message.descriptors.count
         else { _exit(0) }
@@ -149,88 +165,15 @@ struct Inside: ~Copyable {
 
     private typealias GoMessage = (kinds: [Handed], raws: [Int32])
 
-    // MARK: the command
-
-    private mutating func startCommand() throws(Refusal) -> Int32 {
-        let request = plan.request
-        let path = try Command.find(request.command[0], environment: request.environment)
-        let start = Clock.now
-        let pid: Int32
-        do throws(SystemError) {
-            pid = try Spawn.start(
-                path, arguments: request.command, environment: request.environment, ownSession: true)
-        } catch {
-            throw Command.refusal(of: path, error)
-        }
-        log.add("start the command", from: start)
-        do throws(SystemError) {
-            if !without.contains(.capabilities) { try Credentials.setUser(Privileges.guardian) }
-            // The command's streams are its own: whoever reads them shall see their end when it ends.
-            FileDescriptor.closeRange(from: 0, through: 2)
-            FileDescriptor.closeAll(from: Self.channelNumber + 1)
-        } catch {
-            throw Refusal(.step, "guard the command: \(error)")
-        }
-        report(.started(steps: log.steps))
-        return pid
-    }
-
-    // MARK: afterwards
-
-    /// Reaps whatever ends, forwards signals, and returns when the command has ended or the keeper is gone; the kernel
-    /// then kills what is left inside.
-    private func watch(_ command: Int32) {
-        do throws(SystemError) {
-            let children = try Signals.divert([SIGCHLD])
-            let queue = try EventQueue()
-            try queue.watch(children.raw, token: 0)
-            try queue.watch(channel.raw, token: 1)
-            // One that ended before the signal was diverted.
-            if try reap(command) { return }
-            while true {
-                for token in try queue.wait(milliseconds: -1) {
-                    if token == 0 {
-                        _ = try Signals.take(from: children)
-                        if try reap(command) { return }
-                    } else {
-                        if try !forwardSignals(to: command) { return }
-                    }
-                }
-            }
-        } catch {
-            report(.refused(Refusal(.step, "watch the command: \(error)")))
-        }
-    }
-
-    /// False when the keeper is gone.
-    private func forwardSignals(to command: Int32) throws(SystemError) -> Bool {
-        while true {
-            switch try channel.receive(block: false, limit: InitRequest.longest) {
-            case .closed: return false
-            case .nothing: return true
-            case .message(let message):
-                if case .signal(let number)? = try? InitRequest(decoding: message.bytes) {
-                    try? Processes.signal(number, toProcess: command)
-                }
-            }
-        }
-    }
-
-    /// True when the command itself was among those that ended.
-    private func reap(_ command: Int32) throws(SystemError) -> Bool {
-        while let (pid, ending) = try Processes.wait(block: false) {
-            guard pid == command else { continue }
-            switch ending {
-            case .exited(let status): report(.exited(status: status))
-            case .signalled(let number): report(.signalled(number: number))
-            }
-            return true
-        }
-        return false
-    }
-
-    private func report(_ message: InitReport) {
+    func report(_ message: InitReport, _ descriptors: [Int32] = []) {
         // When the keeper is gone there is nobody to tell, and this process is about to end.
-        try? channel.send(message.encoded())
+        try? channel.send(message.encoded(), descriptors: descriptors)
     }
+}
+
+/// Where a runtime finds the Runtime API, inside.
+enum RuntimeListener {
+    static let port: UInt16 = 9001
+    /// Abstract: no file system has to have a place for it.
+    static let name = "martlet-runtime"
 }

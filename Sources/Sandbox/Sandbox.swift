@@ -1,85 +1,72 @@
-// One sandbox, as its keeper holds it: made, watched, ended, removed. `start` is the keeper's half of the set-up, in
-// order; the other half is in Inside.swift and runs at the same time.
+// One sandbox, as its keeper holds it. `start` is the keeper's half of the set-up, in order; the other half is in
+// Inside.swift and runs at the same time. What happens later is in SandboxReports (what pid 1 says), SandboxDemands (what
+// the keeper asks of it) and SandboxEnd.
 
 import Glibc
 import Linux
 package import Wire
 
-/// What all sandboxes of a keeper share.
-package final class Foundations {
-    package let workplace: Workplace
-    package let engine: EngineGroup
-    package let blocks: UserBlocks
-    let filter: [UInt8]
-
-    package init(run: String, cgroup: String?, _ log: inout StepLog) throws(Refusal) {
-        // The user of a process decides nothing about its capabilities: see where a sandbox is forked.
-        do throws(SystemError) {
-            try Capabilities.keepAcrossUsers()
-        } catch {
-            throw Refusal(.step, "keep capabilities: \(error)")
-        }
-        let start = Clock.now
-        workplace = try Workplace(path: run)
-        blocks = try UserBlocks()
-        try workplace.enter()
-        log.add("open the run directory", from: start)
-        engine = try log.step("find the cgroups") { () throws(SystemError) in
-            EngineGroup(try Hierarchies.find(named: cgroup))
-        }
-        let compiling = Clock.now
-        do {
-            filter = try FilterStore(directory: run).filter()
-        } catch {
-            throw Refusal(.step, "compile the filter: \(error)")
-        }
-        log.add("load the filter", from: compiling)
-    }
-}
-
 package final class Sandbox {
     package let id: UInt32
-    private let foundations: Foundations
-    private let block: UserBlock
-    private let group: SandboxGroup
-    private let pid: Int32
-    private let process: FileDescriptor
-    private let channel: MessageSocket
+    /// Without a command: processes are started in it one by one.
+    let waits: Bool
+    let foundations: Foundations
+    let block: UserBlock
+    let group: SandboxGroup
+    let pid: Int32
+    let process: FileDescriptor
+    let channel: MessageSocket
     /// On cgroup v1 only.
     private var memoryWatch = Descriptors(owning: [])
+    /// The keeper's steps, until pid 1 has sent its own.
+    var steps: [Step] = []
 
     private let latest: UInt64?
     /// When it must end, on the monotonic clock; nothing once it has been told to.
     package var deadline: UInt64? { reason == nil ? latest : nil }
-    private var startedAt: UInt64 = 0
-    private var endedAt: UInt64 = 0
-    private var reason: Outcome.Reason?
-    private var refusal: Refusal?
-    private var figures: (cpuUS: UInt64, peakMemory: UInt64?)?
+    package var hasStarted: Bool { startedAt > 0 }
+    var startedAt: UInt64 = 0
+    var endedAt: UInt64 = 0
+    var reason: Outcome.Reason?
+    /// What pid 1 said, and what we found: its word goes first, because ours is often only that it is gone.
+    var refusal: Refusal?
+    var failure: Refusal?
+    var isDistrusted = false
+    var figures: (cpuUS: UInt64, peakMemory: UInt64?)?
+    /// cgroup v1 reports a lack of memory before the kernel has killed anything for it, and it may yet find some: until
+    /// this time, look again and again.
+    package internal(set) var isShortOfMemoryUntil: UInt64?
+
+    /// The processes that were started here one by one, and the sockets that were asked for: whatever pid 1 says beyond
+    /// these is not believed.
+    var started: [Started] = []
+    var socketsAsked = 0
+
+    struct Started {
+        let number: UInt32
+        /// False until pid 1 has said that it does.
+        var runs = false
+    }
 
     // MARK: the keeper's half of the set-up
 
-    /// Returns when pid 1 has all it needs; what it then does is reported through the channel. On failure nothing stays.
+    /// Returns when pid 1 has all it needs, or has been killed because it cannot have it; what then becomes of it is
+    /// reported through the channel. It is not waited for. On an error nothing stays.
     package static func start(
         _ request: SandboxRequest, streams: [Int32], in foundations: Foundations, _ log: inout StepLog
     ) throws(Refusal) -> Sandbox {
         if let problem = request.problem() { throw Refusal(.request, problem) }
         try foundations.engine.check(waived: request.waived)
-        let inputs = try Inputs(request)
+        let inputs = try Inputs(request, within: foundations.confinement)
         let sandbox = try birth(request, streams, foundations, &log)
         do throws(Refusal) {
             try sandbox.hand(inputs, to: request, &log)
             try sandbox.limit(request, &log)
-            return sandbox
         } catch {
-            // When pid 1 gave up first, its reason is the true one; ours is only that it is gone.
-            _ = sandbox.hear()
-            let reason = sandbox.refusal ?? error
-            sandbox.kill()
-            _ = try? Processes.wait(for: sandbox.pid)
-            sandbox.remove()
-            throw reason
+            sandbox.fail(error)
         }
+        sandbox.steps = log.steps
+        return sandbox
     }
 
     /// A process in its namespaces, and the group that it is born into.
@@ -98,8 +85,7 @@ package final class Sandbox {
                 throw Refusal(.step, "give birth: \(error)")
             }
         } catch {
-            group.remove()
-            foundations.blocks.release(block)
+            foundations.removals.remove(group.paths, of: block)
             throw error
         }
     }
@@ -120,10 +106,13 @@ package final class Sandbox {
                 return (block, group)
             } catch {
                 stuck.append(block)
-                if stuck.count == 4 { throw error }
+                if stuck.count == mostStuck { throw error }
             }
         }
     }
+
+    /// As many as may have been left by a keeper that was killed a moment ago, and are still dying.
+    private static let mostStuck = 64
 
     private init(
         _ request: SandboxRequest, _ streams: [Int32], _ group: SandboxGroup, _ block: UserBlock,
@@ -135,9 +124,12 @@ package final class Sandbox {
         let ends = try MessageSocket.pair()
         let here = MessageSocket(raw: ends.here)
         let there = MessageSocket(raw: ends.there)
+        // One that waits is given streams with each process. Its own lead nowhere.
+        var null = Descriptors(owning: [])
+        if request.waits { null.add(try Files.open("/dev/null", .readWrite)) }
         let plan = InsidePlan(
-            request: request, hostName: block.groupName,
-            filter: foundations.filter, streams: streams, channel: there.raw)
+            request: request, hostName: block.groupName, filter: foundations.filter,
+            streams: request.waits ? Array(repeating: null[0], count: 3) : streams, channel: there.raw)
         let place = try group.open()
         // The kernel counts what a user namespace uses (signals, watches, queues) to whoever made it: that must be the
         // sandbox's own block, or it could use up what root and all other sandboxes have.
@@ -151,6 +143,7 @@ package final class Sandbox {
         }
         channel = here
         id = request.id
+        waits = request.waits
         self.group = group
         self.block = block
         self.foundations = foundations
@@ -175,8 +168,8 @@ package final class Sandbox {
         }
     }
 
-    /// The command's streams must not be a way into the host's tree, and a pipe shall be openable by its new user.
-    private static func lend(_ streams: [Int32], to block: UserBlock) throws(Refusal) {
+    /// A process's streams must not be a way into the host's tree, and a pipe shall be openable by its new user.
+    static func lend(_ streams: [Int32], to block: UserBlock) throws(Refusal) {
         do throws(SystemError) {
             for stream in streams {
                 let about = try Files.kind(of: stream)
@@ -189,20 +182,6 @@ package final class Sandbox {
             }
         } catch {
             throw Refusal(.input, "\(error)")
-        }
-    }
-
-    private func limit(_ request: SandboxRequest, _ log: inout StepLog) throws(Refusal) {
-        let (engine, group) = (foundations.engine, group)
-        try log.step("set the limits") { () throws(SystemError) in
-            try group.apply(GroupLimits(memoryMB: request.memoryMB), waived: request.waived, in: engine)
-        }
-        memoryWatch = try log.step("watch the memory") { () throws(SystemError) in try group.watchMemory() }
-        // Pid 1 needs these last of all, and may be waiting for them.
-        try log.step("hand over the groups") { () throws(SystemError) in
-            var handed = HandedOver()
-            for raw in try group.joinFiles() { handed.add(.group, FileDescriptor(owning: raw)) }
-            try send(.go(handed: handed.kinds), handed.raws)
         }
     }
 
@@ -229,127 +208,27 @@ package final class Sandbox {
         }
     }
 
-    private func send(_ message: InitRequest, _ raws: [Int32] = []) throws(SystemError) {
-        try channel.send(message.encoded(), descriptors: raws)
+    private func limit(_ request: SandboxRequest, _ log: inout StepLog) throws(Refusal) {
+        let (engine, group) = (foundations.engine, group)
+        try log.step("set the limits") { () throws(SystemError) in
+            try group.apply(
+                GroupLimits(memoryMB: request.memoryMB), boost: request.boost, waived: request.waived, in: engine)
+        }
+        memoryWatch = try log.step("watch the memory") { () throws(SystemError) in try group.watchMemory() }
+        // Pid 1 needs these last of all, and may be waiting for them.
+        try log.step("hand over the groups") { () throws(SystemError) in
+            var handed = HandedOver()
+            for raw in try group.joinFiles() { handed.add(.group, FileDescriptor(owning: raw)) }
+            try send(.go(handed: handed.kinds), handed.raws)
+        }
     }
 
-    // MARK: watching
+    func send(_ message: InitRequest, _ raws: [Int32] = []) throws(SystemError) {
+        try channel.send(message.encoded(), descriptors: raws, block: false)
+    }
 
     /// The numbers to watch: the channel, the process, and on cgroup v1 the memory.
     package var watched: (channel: Int32, process: Int32, memory: Int32?) {
         (channel.raw, process.raw, memoryWatch.count > 0 ? memoryWatch[0] : nil)
-    }
-
-    /// Hears what pid 1 has to say; gives the steps of the start when it has just started the command.
-    package func hear() -> [Step]? {
-        var steps: [Step]?
-        while let report = nextReport() {
-            switch report {
-            case .started(let all):
-                // Once, and before the end.
-                guard startedAt == 0, endedAt == 0 else { continue }
-                startedAt = Clock.now
-                steps = all
-            case .refused(let refusal): self.refusal = refusal
-            case .exited(let status): end(.exited(status))
-            case .signalled(let number): end(.signalled(number))
-            }
-        }
-        return steps
-    }
-
-    private func nextReport() -> InitReport? {
-        guard let reception = try? channel.receive(block: false, limit: InitReport.longest) else {
-            distrust()
-            return nil
-        }
-        switch consume reception {
-        case .nothing: return nil
-        case .closed: return nil
-        case .message(let message):
-            if let report = try? InitReport(decoding: message.bytes) { return report }
-            distrust()
-            return nil
-        }
-    }
-
-    /// Pid 1 sent what is no message of ours: whoever speaks there, all of it ends.
-    private func distrust() {
-        refusal = Refusal(.step, "pid 1 of the sandbox sent what is no message")
-        kill()
-    }
-
-    private func end(_ reason: Outcome.Reason) {
-        if self.reason == nil { self.reason = reason }
-        endedAt = Clock.now
-        // Read now, while pid 1 is still on its way out.
-        figures = (group.cpuMicroseconds(), group.peakMemory())
-    }
-
-    package func forward(signal number: Int32) {
-        // When pid 1 is gone already, there is nothing left to signal.
-        try? send(.signal(number))
-    }
-
-    /// Ends the sandbox for a reason: all of it, at once.
-    package func end(because reason: Outcome.Reason) {
-        if self.reason == nil { self.reason = reason }
-        kill()
-    }
-
-    /// cgroup v1 reports a lack of memory before the kernel has killed anything for it, and it may yet find some: until
-    /// this time, look again and again.
-    package private(set) var isShortOfMemoryUntil: UInt64?
-
-    package func noticeShortage() { isShortOfMemoryUntil = Clock.now + 5_000_000_000 }
-
-    /// Ends all of it when the kernel has killed a part of it for lack of memory.
-    package func endIfOutOfMemory() {
-        if isOutOfMemory() {
-            isShortOfMemoryUntil = nil
-            end(because: .outOfMemory)
-        } else if let until = isShortOfMemoryUntil, until < Clock.now {
-            isShortOfMemoryUntil = nil
-        }
-    }
-
-    private func isOutOfMemory() -> Bool { group.outOfMemoryKills() > 0 }
-
-    private func kill() {
-        group.kill()
-        // Pid 1 of a namespace takes all others with it; this also serves hosts without cgroup2.
-        try? Processes.signal(SIGKILL, to: process)
-    }
-
-    // MARK: the end
-
-    package enum End {
-        case outcome(Outcome)
-        case refusal(Refusal)
-    }
-
-    /// Called when pid 1 has ended: takes the kernel's figures and removes what is left.
-    package func bury() -> End {
-        let pidOne = try? Processes.wait(for: pid)?.ending
-        if endedAt == 0 { endedAt = Clock.now }
-        if isOutOfMemory() { reason = .outOfMemory }
-        let (cpuUS, peakMemory) = figures ?? (group.cpuMicroseconds(), group.peakMemory())
-        let outcome = Outcome(
-            reason: reason ?? .killed, wallNS: startedAt == 0 || endedAt < startedAt ? 0 : endedAt - startedAt,
-            cpuUS: cpuUS,
-            peakMemory: peakMemory)
-        remove()
-        if reason == nil, let refusal { return .refusal(refusal) }
-        // Not a word from it, and nobody killed it: the fault is ours.
-        if reason == nil, startedAt == 0, pidOne != .signalled(SIGKILL) {
-            return .refusal(Refusal(.step, "pid 1 of the sandbox died before it started the command"))
-        }
-        return .outcome(outcome)
-    }
-
-    /// Its descriptors close with the last reference to this object.
-    private func remove() {
-        group.remove()
-        foundations.blocks.release(block)
     }
 }

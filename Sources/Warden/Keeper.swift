@@ -1,8 +1,9 @@
 // Keeps sandboxes: makes them, waits for what happens to them, ends them at their deadlines, buries them. The event loop
-// of whoever is privileged: the warden for a supervisor, and `martlet exec` for the one sandbox of its own.
+// of whoever is privileged: the warden for a supervisor, and `martlet exec` for the one sandbox of its own. It never waits
+// for one sandbox while there are others.
 
 import Glibc
-import Linux
+package import Linux
 package import Sandbox
 package import Wire
 
@@ -10,15 +11,15 @@ package final class Keeper {
     private let foundations: Foundations
     private let queue: EventQueue
     /// A few thousand at most, each looked for a few times in its life.
-    private var kept: [Kept] = []
+    private var kept: [Sandbox] = []
+    /// Those that the kernel would not let us watch: looked at again and again until they have ended.
+    private var unwatched: [UInt32] = []
+    /// Sweeps that were asked for, told when what they ended is gone.
+    private var sweeps: [(count: UInt32, latest: UInt64)] = []
 
-    private struct Kept {
-        let sandbox: Sandbox
-        /// The steps of our own half, until pid 1 has sent its own.
-        var steps: [Step]
-    }
-
-    private let tell: (WardenReply) -> Void
+    /// Hears of everything that happens to a sandbox; with descriptors where the reply says so.
+    package typealias Tell = (WardenReply, consuming Descriptors) -> Void
+    private let tell: Tell
 
     /// What an event is about: a sandbox and one of its descriptors, packed into the token of the event queue. Tokens of
     /// others are below `firstToken`.
@@ -30,9 +31,11 @@ package final class Keeper {
     }
 
     private static let firstToken: UInt64 = 1 << 8
+    /// All sandboxes, and those that are still being made.
+    private static let mostSandboxes = 4096
+    private static let mostPending = 256
 
-    /// - Parameter tell: hears of everything that happens to a sandbox
-    package init(_ foundations: Foundations, tell: @escaping (WardenReply) -> Void) throws(Refusal) {
+    package init(_ foundations: Foundations, tell: @escaping Tell) throws(Refusal) {
         self.foundations = foundations
         self.tell = tell
         // Ignored, as a caller may have left it, it would take the ends of our children from us.
@@ -54,42 +57,115 @@ package final class Keeper {
         }
     }
 
+    /// The same for one that is watched already; with `writing`, its token comes also when it can be written to.
+    package func watchAgain(_ raw: Int32, token: UInt64, writing: Bool) throws(Refusal) {
+        do throws(SystemError) {
+            try queue.watchAgain(raw, token: token, writing: writing)
+        } catch {
+            throw Refusal(.step, "wait for events: \(error)")
+        }
+    }
+
+    private func say(_ reply: WardenReply) { tell(reply, Descriptors(owning: [])) }
+
+    // MARK: what is asked
+
     /// Makes a sandbox; the streams are borrowed until this returns. A refusal is told, not thrown: the other sandboxes
     /// go on.
     package func create(_ request: SandboxRequest, streams: [Int32], _ log: StepLog = StepLog(.outside)) {
         var log = log
         do throws(Refusal) {
             if sandbox(request.id) != nil { throw Refusal(.request, "the id \(request.id) is in use") }
+            if kept.count >= Self.mostSandboxes {
+                throw Refusal(.request, "there are \(kept.count) sandboxes already: one warden keeps no more")
+            }
+            let pending = kept.count { !$0.hasStarted }
+            if pending >= Self.mostPending {
+                throw Refusal(.request, "\(pending) sandboxes are being made: ask again when some have started")
+            }
             let sandbox = try Sandbox.start(request, streams: streams, in: foundations, &log)
-            try watch(sandbox)
-            kept.append(Kept(sandbox: sandbox, steps: log.steps))
+            kept.append(sandbox)
+            watch(sandbox)
         } catch {
-            tell(.refused(id: request.id, error))
+            say(.refused(id: request.id, error))
         }
     }
 
-    private func watch(_ sandbox: Sandbox) throws(Refusal) {
+    private func watch(_ sandbox: Sandbox) {
         do throws(SystemError) {
             let (channel, process, memory) = sandbox.watched
             try queue.watch(channel, token: Source.channel.token(sandbox.id))
             try queue.watch(process, token: Source.process.token(sandbox.id))
             if let memory { try queue.watch(memory, token: Source.memory.token(sandbox.id)) }
         } catch {
-            sandbox.end(because: .killed)
-            _ = sandbox.bury()
-            throw Refusal(.step, "watch the sandbox: \(error)")
+            sandbox.fail(Refusal(.step, "watch the sandbox: \(error)"))
+            unwatched.append(sandbox.id)
         }
     }
 
+    /// Starts a process in a sandbox that waits; the streams are borrowed until this returns.
+    package func start(_ request: ProcessRequest, in id: UInt32, streams: [Int32]) {
+        do throws(Refusal) {
+            guard let sandbox = sandbox(id) else { throw Self.unknown(id) }
+            try sandbox.start(request, streams: streams)
+        } catch {
+            say(.processRefused(id: id, process: request.number, error))
+        }
+    }
+
+    package func socket(in id: UInt32) {
+        do throws(Refusal) {
+            guard let sandbox = sandbox(id) else { throw Self.unknown(id) }
+            try sandbox.askForSocket()
+        } catch {
+            say(.refused(id: id, error))
+        }
+    }
+
+    private static func unknown(_ id: UInt32) -> Refusal { Refusal(.request, "there is no sandbox with the id \(id)") }
+
+    package func signal(_ number: Int32, to process: UInt32 = 0, in id: UInt32) {
+        sandbox(id)?.signal(process: process, number: number)
+    }
+
+    package func killAll(in id: UInt32) { sandbox(id)?.killAll() }
+
+    package func settle(_ id: UInt32) { sandbox(id)?.settle() }
+
+    package func kill(_ id: UInt32) { sandbox(id)?.end(because: .killed) }
+
+    /// Clears away what dead keepers left, and tells how much that was.
+    package func sweep() {
+        let latest = Clock.now + Self.longestSweep
+        sweeps.append((Sweep(foundations).run(), latest))
+        tellSweeps()
+    }
+
+    /// What hangs longer than this is swept later.
+    private static let longestSweep: UInt64 = 2_000_000_000
+
+    private func tellSweeps() {
+        let now = Clock.now
+        while let sweep = sweeps.first, foundations.removals.isEmpty || sweep.latest <= now {
+            say(.swept(sweeps.removeFirst().count))
+        }
+    }
+
+    // MARK: what happens
+
     /// Waits for something to happen, sees to what concerns the sandboxes, and gives the caller its own tokens.
-    package func wait() throws(Refusal) -> [UInt64] {
+    /// - Parameter isBusy: the caller has more to do, and only looks
+    package func wait(isBusy: Bool = false) throws(Refusal) -> [UInt64] {
         let tokens: [UInt64]
         do throws(SystemError) {
-            tokens = try queue.wait(milliseconds: millisecondsToDeadline())
+            tokens = try queue.wait(milliseconds: isBusy ? 0 : millisecondsToNext())
         } catch {
             throw Refusal(.step, "wait for events: \(error)")
         }
         endOverdue()
+        foundations.removals.retry()
+        if !sweeps.isEmpty { tellSweeps() }
+        for id in unwatched { if let sandbox = sandbox(id) { handle(.process, of: sandbox) } }
         for token in tokens where token >= Self.firstToken {
             guard let source = Source(rawValue: token & 0xff) else { continue }
             if let sandbox = sandbox(UInt32(truncatingIfNeeded: (token >> 8) - 1)) { handle(source, of: sandbox) }
@@ -97,57 +173,61 @@ package final class Keeper {
         return tokens.filter { $0 < Self.firstToken }
     }
 
-    private func sandbox(_ id: UInt32) -> Sandbox? { kept.first { $0.sandbox.id == id }?.sandbox }
+    private func sandbox(_ id: UInt32) -> Sandbox? { kept.first { $0.id == id } }
 
     private func handle(_ source: Source, of sandbox: Sandbox) {
         switch source {
-        case .channel: hear(sandbox)
+        case .channel: sandbox.hear(tell)
         case .memory:
             sandbox.noticeShortage()
             sandbox.endIfOutOfMemory()
         case .process:
             // A last word that is still in the channel.
-            hear(sandbox)
+            sandbox.hear(tell)
+            // An event of a sandbox that had this id before may come late: a process that was being born held its
+            // descriptors.
+            guard let end = sandbox.bury() else { return }
             let id = sandbox.id
-            kept.removeAll { $0.sandbox.id == id }
-            switch sandbox.bury() {
-            case .outcome(let outcome): tell(.ended(id: id, outcome))
-            case .refusal(let refusal): tell(.refused(id: id, refusal))
+            kept.removeAll { $0.id == id }
+            unwatched.removeAll { $0 == id }
+            switch end {
+            case .outcome(let outcome): say(.ended(id: id, outcome))
+            case .refusal(let refusal): say(.refused(id: id, refusal))
             }
         }
     }
 
-    private func hear(_ sandbox: Sandbox) {
-        guard let steps = sandbox.hear(), let index = kept.firstIndex(where: { $0.sandbox === sandbox }) else { return }
-        tell(.started(id: sandbox.id, steps: kept[index].steps + steps))
-        kept[index].steps = []
-    }
-
-    private func millisecondsToDeadline() -> Int32 {
-        if kept.contains(where: { $0.sandbox.isShortOfMemoryUntil != nil }) { return 2 }
-        guard let next = kept.lazy.compactMap({ $0.sandbox.deadline }).min() else { return -1 }
+    private func millisecondsToNext() -> Int32 {
+        if !unwatched.isEmpty || kept.contains(where: { $0.isShortOfMemoryUntil != nil }) { return 2 }
+        let times = [
+            kept.lazy.compactMap { $0.deadline }.min(), foundations.removals.nextAttempt, sweeps.first?.latest,
+        ]
+        guard let next = times.lazy.compactMap({ $0 }).min() else { return -1 }
         let now = Clock.now
         return next <= now ? 0 : Int32(min((next - now + 999_999) / 1_000_000, 60_000))
     }
 
     private func endOverdue() {
         let now = Clock.now
-        for sandbox in kept.map(\.sandbox) {
+        for sandbox in kept {
             if let deadline = sandbox.deadline, deadline <= now { sandbox.end(because: .timedOut) }
             if sandbox.isShortOfMemoryUntil != nil { sandbox.endIfOutOfMemory() }
         }
     }
 
-    package func forward(signal number: Int32, to id: UInt32) { sandbox(id)?.forward(signal: number) }
+    // MARK: the end
 
-    package func kill(_ id: UInt32) { sandbox(id)?.end(because: .killed) }
+    /// Waits for groups that the kernel has not let go of; for a keeper with nothing else to do.
+    package func finishRemovals() { foundations.removals.finish(withinMS: 1000) }
 
-    /// Clears away what dead keepers left.
-    package func sweep() -> UInt32 { Sweep(foundations.engine, foundations.blocks).run() }
-
+    /// Ends everything, and waits for it as long as it is reasonable: what hangs in the kernel dies with this process.
     package func endAll() {
-        for one in kept { one.sandbox.end(because: .killed) }
-        for one in kept { _ = one.sandbox.bury() }
-        kept = []
+        for sandbox in kept { sandbox.end(because: .killed) }
+        let latest = Clock.now + 5_000_000_000
+        while !kept.isEmpty, Clock.now < latest {
+            kept.removeAll { $0.bury() != nil }
+            if !kept.isEmpty { Clock.sleep(microseconds: 500) }
+        }
+        finishRemovals()
     }
 }

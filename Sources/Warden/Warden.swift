@@ -1,7 +1,7 @@
 // The privileged half of a supervisor that has no rights: makes and ends sandboxes as it is asked to over a socket, and
 // ends with everything it made when the other side is gone. One thread, no shell, no Foundation.
 //
-// What it is told is checked as if the caller were hostile (Wire decodes, SandboxRequest.problem and Sandbox check).
+// What it is told is checked as if the caller were hostile (Wire decodes, the requests' problem() and Sandbox check).
 
 import Glibc
 import Linux
@@ -12,62 +12,65 @@ package enum Warden {
     /// The socket to the other side.
     package static let controlDescriptor: Int32 = 3
 
+    /// What root starts it with.
+    package struct Settings {
+        package var run = Workplace.standardPath
+        package var cgroup: String?
+        /// Where the directories of all requests must lie.
+        package var state: String
+        /// Files of the supervisor's that shall not outlive it, and that it may be unable to remove itself.
+        package var remove: [String] = []
+
+        package init(state: String) { self.state = state }
+    }
+
     /// Serves the socket under `controlDescriptor` until the other side is gone.
-    package static func run(directory: String, cgroup: String?) -> Never {
+    package static func run(_ settings: Settings) -> Never {
+        // Whoever stops the service stops the supervisor, which lets its functions come to an end and then lets go of the
+        // socket. A signal to the whole group must not end them before. No sandbox is the worse for it: the kernel keeps
+        // such signals from pid 1 anyway, and a program is started with none ignored.
+        for number in [SIGTERM, SIGINT, SIGHUP] { Signals.ignore(number) }
         // The modes that the code names are the modes it means.
         Files.setCreationMask(0)
         let control = ControlSocket()
+        let files = DoomedFiles()
         do throws(Refusal) {
-            var log = StepLog(.outside)
-            let keeper = try Keeper(try Foundations(run: directory, cgroup: cgroup, &log)) { control.send($0) }
-            try keeper.watch(controlDescriptor, token: 0)
-            _ = keeper.sweep()
-            while !(try keeper.wait().contains(0)) || control.takeRequests(for: keeper) {}
-            keeper.endAll()
+            for path in settings.remove { try files.add(path) }
+            try serve(control, settings)
         } catch {
             // Before there is any request to answer: the caller waits for the first word.
             control.send(.refused(id: 0, error))
         }
+        files.remove()
         _exit(0)
     }
-}
 
-private final class ControlSocket {
-    private let socket = MessageSocket(raw: Warden.controlDescriptor)
-
-    func send(_ reply: WardenReply) {
-        // When nobody listens any more, the next event says so.
-        try? socket.send(reply.encoded())
-    }
-
-    /// False when the other side is gone, or speaks another language: there is no sense in going on with it.
-    func takeRequests(for keeper: Keeper) -> Bool {
-        while true {
-            guard let reception = try? socket.receive(block: false) else { return false }
-            switch consume reception {
-            case .closed: return false
-            case .nothing: return true
-            case .message(let message):
-                guard let request = try? WardenRequest(decoding: message.bytes) else { return false }
-                answer(request, message.takeDescriptors(), keeper)
+    private static func serve(_ control: ControlSocket, _ settings: Settings) throws(Refusal) {
+        do throws(SystemError) {
+            // Three descriptors for each sandbox; pid 1 lowers its own limit.
+            try ResourceLimit.openFiles.useAll()
+        } catch {
+            throw Refusal(.step, "raise the number of open files: \(error)")
+        }
+        var log = StepLog(.outside)
+        let foundations = try Foundations(run: settings.run, cgroup: settings.cgroup, state: settings.state, &log)
+        // Nobody waits to be told of the sweep at the start.
+        var isBegun = false
+        let keeper = try Keeper(foundations) { reply, descriptors in
+            if case .swept = reply, !isBegun { isBegun = true } else { control.send(reply, descriptors) }
+        }
+        try keeper.watch(controlDescriptor, token: 0)
+        keeper.sweep()
+        var isWriting = false
+        while !control.isStuck {
+            let isDue = try keeper.wait(isBusy: control.hasMore).contains(0)
+            if isDue || control.hasMore, !control.takeRequests(for: keeper) { break }
+            control.flush()
+            if control.hasUnsent != isWriting {
+                isWriting = control.hasUnsent
+                try keeper.watchAgain(controlDescriptor, token: 0, writing: isWriting)
             }
         }
-    }
-
-    private func answer(_ request: WardenRequest, _ descriptors: borrowing Descriptors, _ keeper: Keeper) {
-        switch request {
-        case .create(let request):
-            if !request.without.isEmpty {
-                // Experiments are root's own: a supervisor has no business with less isolation.
-                send(.refused(id: request.id, Refusal(.request, "the warden takes no measure of isolation away")))
-            } else if descriptors.count == 3 {
-                keeper.create(request, streams: [descriptors[0], descriptors[1], descriptors[2]])
-            } else {
-                send(.refused(id: request.id, Refusal(.request, "a command needs three standard streams")))
-            }
-        case .signal(let id, let number): keeper.forward(signal: number, to: id)
-        case .kill(let id): keeper.kill(id)
-        case .sweep: send(.swept(keeper.sweep()))
-        }
+        keeper.endAll()
     }
 }

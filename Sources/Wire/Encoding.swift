@@ -114,6 +114,19 @@ package struct Decoder {
         return names
     }
 
+    /// All that is left, a byte each.
+    package mutating func kinds<Kind: RawRepresentable>(
+        _: Kind.Type = Kind.self
+    ) throws(DecodingError) -> [Kind] where Kind.RawValue == UInt8 {
+        var kinds: [Kind] = []
+        while !isAtEnd {
+            let number = try byte()
+            guard let kind = Kind(rawValue: number) else { throw .unknownKind(number) }
+            kinds.append(kind)
+        }
+        return kinds
+    }
+
     var isAtEnd: Bool { position == bytes.count }
 
     package func finish() throws(DecodingError) {

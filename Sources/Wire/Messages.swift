@@ -1,11 +1,21 @@
-// Every message between two of our processes, one enum a direction. A message that is not here does not exist: decoding
-// it is an error, and the receiver ends the conversation.
+// Every message between a supervisor and the warden, one enum a direction. A message that is not here does not exist:
+// decoding it is an error, and the receiver ends the conversation.
 
 /// From a supervisor to the warden.
 package enum WardenRequest: Equatable, Sendable {
-    /// Comes with three descriptors: standard input, output and error of the command.
+    /// Comes with three descriptors when it has a command: its standard input, output and error.
     case create(SandboxRequest)
-    case signal(id: UInt32, number: Int32)
+    /// Starts a process in a sandbox that waits for them; comes with its three standard streams.
+    case start(id: UInt32, ProcessRequest)
+    /// To one process that was started; number 0 is the command that the sandbox was made for.
+    case signal(id: UInt32, process: UInt32, number: Int32)
+    /// Ends every process of a sandbox and leaves the sandbox.
+    case killAll(id: UInt32)
+    /// Init is over: from now on the CPU is what the memory buys.
+    case settle(id: UInt32)
+    /// Asks for a socket in the sandbox's network, not yet connected.
+    case socket(id: UInt32)
+    /// Ends a sandbox, and with it all that runs in it.
     case kill(id: UInt32)
     /// Clear away what dead wardens left.
     case sweep
@@ -16,15 +26,29 @@ package enum WardenRequest: Equatable, Sendable {
         case .create(let request):
             encoder.put(UInt8(1))
             request.encode(into: &encoder)
-        case .signal(let id, let number):
+        case .start(let id, let request):
             encoder.put(UInt8(2))
             encoder.put(id)
-            encoder.put(number)
-        case .kill(let id):
+            request.encode(into: &encoder)
+        case .signal(let id, let process, let number):
             encoder.put(UInt8(3))
             encoder.put(id)
-        case .sweep:
+            encoder.put(process)
+            encoder.put(number)
+        case .killAll(let id):
             encoder.put(UInt8(4))
+            encoder.put(id)
+        case .settle(let id):
+            encoder.put(UInt8(5))
+            encoder.put(id)
+        case .socket(let id):
+            encoder.put(UInt8(6))
+            encoder.put(id)
+        case .kill(let id):
+            encoder.put(UInt8(7))
+            encoder.put(id)
+        case .sweep:
+            encoder.put(UInt8(8))
         }
         return encoder.bytes
     }
@@ -33,20 +57,45 @@ package enum WardenRequest: Equatable, Sendable {
         var decoder = Decoder(bytes)
         switch try decoder.byte() {
         case 1: self = .create(try SandboxRequest(from: &decoder))
-        case 2: self = .signal(id: try decoder.integer(), number: try decoder.integer())
-        case 3: self = .kill(id: try decoder.integer())
-        case 4: self = .sweep
+        case 2: self = .start(id: try decoder.integer(), try ProcessRequest(from: &decoder))
+        case 3:
+            self = .signal(
+                id: try decoder.integer(), process: try decoder.integer(), number: try decoder.integer())
+        case 4: self = .killAll(id: try decoder.integer())
+        case 5: self = .settle(id: try decoder.integer())
+        case 6: self = .socket(id: try decoder.integer())
+        case 7: self = .kill(id: try decoder.integer())
+        case 8: self = .sweep
         case let other: throw .unknownKind(other)
         }
         try decoder.finish()
     }
 }
 
+/// A descriptor that the warden gives the supervisor of a sandbox that waits for processes.
+package enum Given: UInt8, CaseIterable, Sendable {
+    /// Listening at 127.0.0.1:9001 of the sandbox's network.
+    case runtimeAPI = 1
+    /// Listening at the abstract name `martlet-runtime` of the sandbox's network: the same service, with less to do.
+    case runtimeSocket
+    /// `cgroup.freeze`, to write; not on a host without cgroup2.
+    case freeze
+    /// A file that begins with the most bytes of memory ever used, to read from its start.
+    case peakMemory
+}
+
 /// From the warden back.
 package enum WardenReply: Equatable, Sendable {
-    case started(id: UInt32, steps: [Step])
+    /// The sandbox is made, and its command started if it has one. Comes with the descriptors that `given` names, in its
+    /// order.
+    case started(id: UInt32, steps: [Step], given: [Given])
     case refused(id: UInt32, Refusal)
-    /// Nothing of the sandbox is left when this is sent.
+    case processStarted(id: UInt32, process: UInt32)
+    case processRefused(id: UInt32, process: UInt32, Refusal)
+    case processEnded(id: UInt32, process: UInt32, ProcessEnding)
+    /// Comes with the socket.
+    case socket(id: UInt32)
+    /// Nothing of the sandbox runs any more when this is sent.
     case ended(id: UInt32, Outcome)
     case swept(UInt32)
 
@@ -55,11 +104,12 @@ package enum WardenReply: Equatable, Sendable {
     package func encoded() -> [UInt8] {
         var encoder = Encoder()
         switch self {
-        case .started(let id, let steps):
+        case .started(let id, let steps, let given):
             encoder.put(UInt8(1))
             encoder.put(id)
             encoder.put(UInt16(steps.count))
             for step in steps { step.encode(into: &encoder) }
+            for one in given { encoder.put(one.rawValue) }
         case .refused(let id, let refusal):
             encoder.put(UInt8(2))
             encoder.put(id)
@@ -71,83 +121,23 @@ package enum WardenReply: Equatable, Sendable {
         case .swept(let count):
             encoder.put(UInt8(4))
             encoder.put(count)
-        }
-        return encoder.bytes
-    }
-
-    package init(decoding bytes: [UInt8]) throws(DecodingError) {
-        var decoder = Decoder(bytes)
-        switch try decoder.byte() {
-        case 1: self = .started(id: try decoder.integer(), steps: try Step.decodeAll(from: &decoder))
-        case 2: self = .refused(id: try decoder.integer(), try Refusal(from: &decoder))
-        case 3: self = .ended(id: try decoder.integer(), try Outcome(from: &decoder))
-        case 4: self = .swept(try decoder.integer())
-        case let other: throw .unknownKind(other)
-        }
-        try decoder.finish()
-    }
-}
-
-/// From pid 1 of a sandbox to its keeper. Untrusted code runs beside it: these are decoded as carefully as any.
-package enum InitReport: Equatable, Sendable {
-    case started(steps: [Step])
-    case refused(Refusal)
-    case exited(status: Int32)
-    case signalled(number: Int32)
-
-    package static let longest = 8192
-
-    package func encoded() -> [UInt8] {
-        var encoder = Encoder()
-        switch self {
-        case .started(let steps):
-            encoder.put(UInt8(1))
-            encoder.put(UInt16(steps.count))
-            for step in steps { step.encode(into: &encoder) }
-        case .refused(let refusal):
-            encoder.put(UInt8(2))
+        case .processStarted(let id, let process):
+            encoder.put(UInt8(5))
+            encoder.put(id)
+            encoder.put(process)
+        case .processRefused(let id, let process, let refusal):
+            encoder.put(UInt8(6))
+            encoder.put(id)
+            encoder.put(process)
             refusal.encode(into: &encoder)
-        case .exited(let status):
-            encoder.put(UInt8(3))
-            encoder.put(UInt8(truncatingIfNeeded: status))
-        case .signalled(let number):
-            encoder.put(UInt8(4))
-            encoder.put(UInt8(truncatingIfNeeded: number))
-        }
-        return encoder.bytes
-    }
-
-    package init(decoding bytes: [UInt8]) throws(DecodingError) {
-        var decoder = Decoder(bytes)
-        switch try decoder.byte() {
-        case 1: self = .started(steps: try Step.decodeAll(from: &decoder))
-        case 2: self = .refused(try Refusal(from: &decoder))
-        case 3: self = .exited(status: Int32(try decoder.byte()))
-        case 4: self = .signalled(number: Int32(try decoder.byte() & 0x7f))
-        case let other: throw .unknownKind(other)
-        }
-        try decoder.finish()
-    }
-}
-
-/// From its keeper to pid 1.
-package enum InitRequest: Equatable, Sendable {
-    /// Go on with these: comes with descriptors, one for each of `handed`, in its order. First the mounts, when the users
-    /// are mapped; then the groups, when the limits are set.
-    case go(handed: [Handed])
-    case signal(Int32)
-
-    package static let longest = 1024
-
-    package func encoded() -> [UInt8] {
-        var encoder = Encoder()
-        switch self {
-        case .go(let handed):
-            encoder.put(UInt8(1))
-            for one in handed { encoder.put(one.rawValue) }
-        case .signal(let number):
-            encoder.put(UInt8(2))
-            encoder.put(number)
+        case .processEnded(let id, let process, let ending):
+            encoder.put(UInt8(7))
+            encoder.put(id)
+            encoder.put(process)
+            ending.encode(into: &encoder)
+        case .socket(let id):
+            encoder.put(UInt8(8))
+            encoder.put(id)
         }
         return encoder.bytes
     }
@@ -156,24 +146,22 @@ package enum InitRequest: Equatable, Sendable {
         var decoder = Decoder(bytes)
         switch try decoder.byte() {
         case 1:
-            var handed: [Handed] = []
-            while !decoder.isAtEnd {
-                let number = try decoder.byte()
-                guard let one = Handed(rawValue: number) else { throw .unknownKind(number) }
-                handed.append(one)
-            }
-            self = .go(handed: handed)
-        case 2: self = .signal(try decoder.integer())
+            let id: UInt32 = try decoder.integer()
+            let steps = try Step.decodeAll(from: &decoder)
+            self = .started(id: id, steps: steps, given: try decoder.kinds())
+        case 2: self = .refused(id: try decoder.integer(), try Refusal(from: &decoder))
+        case 3: self = .ended(id: try decoder.integer(), try Outcome(from: &decoder))
+        case 4: self = .swept(try decoder.integer())
+        case 5: self = .processStarted(id: try decoder.integer(), process: try decoder.integer())
+        case 6:
+            self = .processRefused(
+                id: try decoder.integer(), process: try decoder.integer(), try Refusal(from: &decoder))
+        case 7:
+            self = .processEnded(
+                id: try decoder.integer(), process: try decoder.integer(), try ProcessEnding(from: &decoder))
+        case 8: self = .socket(id: try decoder.integer())
         case let other: throw .unknownKind(other)
         }
         try decoder.finish()
     }
-}
-
-/// What the keeper makes ready for pid 1 because it takes the host's rights to do so.
-package enum Handed: UInt8, Sendable {
-    /// A `tasks` file of a v1 group, to join it.
-    case group = 1
-    /// Detached mounts.
-    case root, skeleton, code, layer, devices
 }

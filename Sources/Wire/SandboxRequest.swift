@@ -60,6 +60,8 @@ package enum Measure: String, CaseIterable, Sendable {
 
 package struct SandboxRequest: Equatable, Sendable {
     package var id: UInt32
+    /// Empty: a sandbox that waits. Processes are started in it one by one (`ProcessRequest`), and its Runtime API has a
+    /// listener in its network.
     package var command: [String]
     package var environment: [String]
     package var root: String
@@ -69,13 +71,16 @@ package struct SandboxRequest: Equatable, Sendable {
     package var tmpMB: UInt32
     /// Zero: no deadline.
     package var timeoutMS: UInt64
+    /// At least one whole CPU until the sandbox is told to settle: what a small share would take minutes for is done in a
+    /// second. AWS Lambda does the same while a function initialises.
+    package var boost: Bool
     package var waived: [Limit]
     package var without: [Measure]
 
     package init(
         id: UInt32 = 1, command: [String], environment: [String] = [], root: String, code: String? = nil,
         layers: [String] = [], memoryMB: UInt32 = Self.oneCPU, tmpMB: UInt32 = 512, timeoutMS: UInt64 = 0,
-        waived: [Limit] = [], without: [Measure] = []
+        boost: Bool = false, waived: [Limit] = [], without: [Measure] = []
     ) {
         self.id = id
         self.command = command
@@ -86,6 +91,7 @@ package struct SandboxRequest: Equatable, Sendable {
         self.memoryMB = memoryMB
         self.tmpMB = tmpMB
         self.timeoutMS = timeoutMS
+        self.boost = boost
         self.waived = waived
         self.without = without
     }
@@ -97,9 +103,12 @@ package struct SandboxRequest: Equatable, Sendable {
     package static let longestTimeoutMS: UInt64 = 24 * 3600 * 1000
     package static let mostLayers = 5
 
+    /// Whether it is one that waits.
+    package var waits: Bool { command.isEmpty }
+
     /// What is wrong with it, in words, or nil.
     package func problem() -> String? {
-        if command.isEmpty || command[0].isEmpty { return "there is no command to run" }
+        if let first = command.first, first.isEmpty { return "the command to run has no name" }
         if !Self.memoryRange.contains(memoryMB) {
             return "memory of \(memoryMB) MB is not possible: choose 128 to 10240"
         }
@@ -114,10 +123,10 @@ package struct SandboxRequest: Equatable, Sendable {
         for path in [root, code].compactMap({ $0 }) + layers where !path.hasPrefix("/") {
             return "\(path) is not an absolute path"
         }
-        for variable in environment where variable.first == "=" || !variable.contains("=") {
-            return "'\(variable)' is not of the form NAME=VALUE"
+        if waits, without.contains(.networkNamespace) {
+            return "a sandbox that waits listens in a network of its own: that cannot be taken away"
         }
-        return nil
+        return ProcessRequest.problem(environment: environment)
     }
 
     func encode(into encoder: inout Encoder) {
@@ -130,6 +139,7 @@ package struct SandboxRequest: Equatable, Sendable {
         encoder.put(memoryMB)
         encoder.put(tmpMB)
         encoder.put(timeoutMS)
+        encoder.put(boost)
         encoder.put(waived)
         encoder.put(without)
     }
@@ -144,6 +154,7 @@ package struct SandboxRequest: Equatable, Sendable {
         memoryMB = try decoder.integer()
         tmpMB = try decoder.integer()
         timeoutMS = try decoder.integer()
+        boost = try decoder.flag()
         waived = try decoder.names()
         without = try decoder.names()
     }

@@ -9,27 +9,33 @@ import Warden
 enum Main {
     static func main() {
         Files.fillStandardStreams()
-        var directory = Workplace.standardPath
-        var cgroup: String?
+        var settings = Warden.Settings(state: "")
         var rest = CommandLine.arguments.dropFirst()
         while let name = rest.popFirst() {
             switch (name, rest.popFirst()) {
-            case ("--run", let path?): directory = path
-            case ("--cgroup", let path?): cgroup = path
-            default: refuse()
+            case ("--state", let path?): settings.state = path
+            case ("--run", let path?): settings.run = path
+            case ("--cgroup", let path?): settings.cgroup = path
+            case ("--remove", let path?): settings.remove.append(path)
+            default: refuse(notForPeople)
             }
         }
-        if Credentials.userID != 0 || (try? Files.kind(of: Warden.controlDescriptor))?.kind != .socket { refuse() }
-        Warden.run(directory: directory, cgroup: cgroup)
+        if Credentials.userID != 0 || (try? Files.kind(of: Warden.controlDescriptor))?.kind != .socket {
+            refuse(notForPeople)
+        }
+        if !settings.state.hasPrefix("/") {
+            refuse("martlet-warden: --state DIR is missing, the absolute path below which all directories must lie")
+        }
+        Warden.run(settings)
     }
 
-    private static func refuse() -> Never {
-        let text = """
-            martlet-warden is the privileged half of martlet: root starts it with a socket as descriptor 3. Use martlet \
-            instead: see 'martlet --help'.
+    private static let notForPeople = """
+        martlet-warden is the privileged half of martlet: root starts it with a socket as descriptor 3. Use martlet \
+        instead: see 'martlet --help'.
+        """
 
-            """
-        try? Files.write(Array(text.utf8), to: 2, named: "standard error")
+    private static func refuse(_ words: String) -> Never {
+        try? Files.write(Array((words + "\n").utf8), to: 2, named: "standard error")
         _exit(64)
     }
 }

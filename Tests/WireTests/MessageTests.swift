@@ -4,11 +4,16 @@ import Wire
 @Suite struct Messages {
     static let request = SandboxRequest(
         id: 7, command: ["/bin/sh", "-c", "echo ü"], environment: ["A=b", "C="], root: "/r", code: "/c",
-        layers: ["/l1", "/l2"], memoryMB: 256, tmpMB: 64, timeoutMS: 1500, waived: [.cpu], without: [.seccomp, .nosuid])
+        layers: ["/l1", "/l2"], memoryMB: 256, tmpMB: 64, timeoutMS: 1500, boost: true,
+        waived: [.cpu], without: [.seccomp, .nosuid])
+
+    static let process = ProcessRequest(number: 3, command: ["/bootstrap", "ü"], environment: ["A=b"])
 
     static let requests: [WardenRequest] = [
-        .create(request), .create(SandboxRequest(command: ["x"], root: "/")), .signal(id: 3, number: 15), .kill(id: 9),
-        .sweep,
+        .create(request), .create(SandboxRequest(command: ["x"], root: "/")),
+        .create(SandboxRequest(command: [], root: "/")), .start(id: 1, process),
+        .start(id: .max, ProcessRequest(number: .max, command: [])), .signal(id: 3, process: 2, number: 15),
+        .killAll(id: 4), .settle(id: 5), .socket(id: 6), .kill(id: 9), .sweep,
     ]
 
     static let steps = [
@@ -16,7 +21,13 @@ import Wire
     ]
 
     static let replies: [WardenReply] =
-        [.started(id: 1, steps: steps), .started(id: 1, steps: []), .swept(5)]
+        [
+            .started(id: 1, steps: steps, given: Given.allCases), .started(id: 1, steps: [], given: []),
+            .started(id: 1, steps: steps, given: [.peakMemory, .freeze]), .swept(5),
+            .processStarted(id: 1, process: 2), .processEnded(id: 1, process: 2, .exited(255)),
+            .processEnded(id: 1, process: 2, .signalled(9)), .socket(id: 3),
+        ]
+        + Refusal.Kind.allCases.map { .processRefused(id: 2, process: 7, Refusal($0, "because")) }
         + Refusal.Kind.allCases.map { .refused(id: 2, Refusal($0, "because")) }
         + [
             Outcome.Reason.exited(3), .signalled(9), .timedOut, .outOfMemory, .killed,
@@ -31,7 +42,10 @@ import Wire
         #expect(try WardenReply(decoding: reply.encoded()) == reply)
     }
 
-    static let initMessages: [InitRequest] = [.go(handed: [.root, .devices, .layer, .layer, .group]), .signal(2)]
+    static let initMessages: [InitRequest] = [
+        .go(handed: [.root, .devices, .layer, .layer, .group]), .go(handed: []), .signal(process: 0, number: 2),
+        .start(process), .killAll, .socket,
+    ]
 
     @Test(arguments: initMessages) func initRequestsComeBackAsTheyWent(_ request: InitRequest) throws {
         #expect(try InitRequest(decoding: request.encoded()) == request)
@@ -39,6 +53,8 @@ import Wire
 
     static let initReports: [InitReport] = [
         .started(steps: steps), .refused(Refusal(.step, "no")), .exited(status: 255), .signalled(number: 11),
+        .processStarted(1), .processRefused(2, Refusal(.notFound, "no")), .processEnded(3, .exited(1)),
+        .processEnded(4, .signalled(64)), .socket,
     ]
 
     @Test(arguments: initReports) func initReportsComeBackAsTheyWent(_ report: InitReport) throws {
@@ -62,7 +78,7 @@ import Wire
     }
 
     @Test func unknownKindsAreRefused() {
-        for kind in [UInt8(0), 5, 255] {
+        for kind in [UInt8(0), 9, 255] {
             #expect(throws: DecodingError.unknownKind(kind)) { try WardenRequest(decoding: [kind]) }
         }
     }

@@ -13,8 +13,10 @@ import Wire
     }
 
     static let mistakes = [
-        Mistake(testDescription: "no command", change: { $0.command = [] }, words: "no command"),
-        Mistake(testDescription: "an empty command", change: { $0.command = [""] }, words: "no command"),
+        Mistake(testDescription: "an empty command", change: { $0.command = [""] }, words: "no name"),
+        Mistake(
+            testDescription: "one that waits in the host's network",
+            change: { ($0.command, $0.without) = ([], [.networkNamespace]) }, words: "network of its own"),
         Mistake(testDescription: "no memory", change: { $0.memoryMB = 0 }, words: "memory of 0 MB"),
         Mistake(testDescription: "127 MB", change: { $0.memoryMB = 127 }, words: "128 to 10240"),
         Mistake(testDescription: "10241 MB", change: { $0.memoryMB = 10_241 }, words: "128 to 10240"),

@@ -21,8 +21,9 @@ long clinux_mount_setattr(int32_t fd, uint64_t set, int32_t user_namespace);
 
 long clinux_openat2(int32_t directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
 
-/// One message of a sequenced-packet socket with up to 16 descriptors beside it.
-long clinux_send(int32_t socket, const void *bytes, uint64_t count, const int32_t *descriptors, uint32_t descriptor_count);
+/// One message of a sequenced-packet socket with up to 16 descriptors beside it. `flags` is 0 or CLINUX_MSG_DONTWAIT.
+long clinux_send(int32_t socket, const void *bytes, uint64_t count, const int32_t *descriptors, uint32_t descriptor_count,
+                 int32_t flags);
 /// `descriptors` has room for 16. A message or a set of descriptors that did not fit gives -EMSGSIZE, and every
 /// descriptor that came with it is closed.
 long clinux_receive(int32_t socket, void *bytes, uint64_t count, int32_t *descriptors, uint32_t *descriptor_count,
@@ -30,6 +31,14 @@ long clinux_receive(int32_t socket, void *bytes, uint64_t count, int32_t *descri
 
 /// Brings the loopback interface of the caller's network namespace up.
 long clinux_loopback_up(void);
+
+/// A stream socket that listens at 127.0.0.1 and `port`, or at an abstract Unix name of `length` bytes; close-on-exec and
+/// non-blocking, like the one that is not yet connected.
+long clinux_listen_loopback(uint16_t port, int32_t backlog);
+long clinux_listen_abstract(const char *name, uint32_t length, int32_t backlog);
+long clinux_stream_socket(void);
+/// 1 when `fd` is a socket that listens, 0 when it is one that does not, -ENOTSOCK for anything else.
+long clinux_is_listening(int32_t fd);
 
 /// Empties the capability sets of the calling thread, or reads the effective one.
 long clinux_capset_none(void);
@@ -55,6 +64,7 @@ long clinux_prlimit_set(int32_t resource, uint64_t soft, uint64_t hard);
 long clinux_prlimit_get(int32_t resource, uint64_t *soft, uint64_t *hard);
 
 long clinux_epoll_add(int32_t epoll, int32_t fd, uint32_t events, uint64_t token);
+long clinux_epoll_change(int32_t epoll, int32_t fd, uint32_t events, uint64_t token);
 /// Fills `tokens` with what is ready, at most 64.
 long clinux_epoll_wait(int32_t epoll, uint64_t *tokens, uint32_t *events, int32_t timeout_ms);
 
@@ -84,6 +94,7 @@ enum : uint64_t {
 
 enum : uint64_t {
     CLINUX_RESOLVE_NO_MAGICLINKS = 0x02,
+    CLINUX_RESOLVE_BENEATH = 0x08,
 };
 
 enum : int32_t {
@@ -126,6 +137,7 @@ enum : int32_t {
 
 enum : uint32_t {
     CLINUX_EPOLLIN = 1,
+    CLINUX_EPOLLOUT = 4,
     CLINUX_EPOLLET = 1u << 31,
 };
 

@@ -10,6 +10,9 @@ package struct GroupLimits: Equatable, Sendable {
     package let shares: UInt64
     package let pids: UInt64
 
+    /// The quota of a sandbox that is still on its way up.
+    package var boostedQuotaUS: UInt64 { max(quotaUS, Self.periodUS) }
+
     /// Short, so that a small sandbox is served a little often rather than much seldom.
     package static let periodUS: UInt64 = 20_000
     package static let mostPids: UInt64 = 1024

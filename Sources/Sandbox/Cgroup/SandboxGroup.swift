@@ -11,6 +11,9 @@ final class SandboxGroup {
     private let unified: String?
     private var legacy = [:] as PerLimit
     private let unifiedLimits: [Limit]
+    /// What `settle` puts into force.
+    private var limits: GroupLimits?
+    private var waived: [Limit] = []
 
     /// Makes the cgroup2 directory, which is all that a process needs to be born. What an earlier owner of this name
     /// left is cleared first.
@@ -26,7 +29,9 @@ final class SandboxGroup {
             try Files.makeDirectory(path)
         } catch {
             guard error.code == EEXIST else { throw error }
-            try clear(path)
+            // What cannot be cleared at once is not waited for: makeDirectory says again that it is there.
+            killAll(in: path)
+            _ = removeEmpty(path)
             try Files.makeDirectory(path)
         }
     }
@@ -37,8 +42,11 @@ final class SandboxGroup {
         return try Files.open(unified, [.nameOnly, .directory])
     }
 
-    /// Sets the limits, and makes the v1 directories on a hybrid host.
-    func apply(_ limits: GroupLimits, waived: [Limit], in engine: EngineGroup) throws(SystemError) {
+    /// Sets the limits, and makes the v1 directories on a hybrid host. With `boost`, the CPU's is a wider one until
+    /// `settle`.
+    func apply(_ limits: GroupLimits, boost: Bool, waived: [Limit], in engine: EngineGroup) throws(SystemError) {
+        self.limits = limits
+        self.waived = waived
         for limit in Limit.allCases where !waived.contains(limit) {
             guard let parent = engine.legacy[limit] else { continue }
             let path = "\(parent)/\(name)"
@@ -52,6 +60,28 @@ final class SandboxGroup {
             } else if let path = legacy[limit] {
                 try Self.set(limit, limits, legacy: path)
             }
+        }
+        if boost {
+            do throws(SystemError) {
+                try setQuota(limits.boostedQuotaUS)
+            } catch {
+                // cgroup v1 refuses more than the group above has: then there is no more to give.
+                if error.code != EINVAL { throw error }
+            }
+        }
+    }
+
+    /// From now on the CPU is what the memory buys.
+    func settle() throws(SystemError) {
+        if let limits { try setQuota(limits.quotaUS) }
+    }
+
+    private func setQuota(_ quotaUS: UInt64) throws(SystemError) {
+        if waived.contains(.cpu) { return }
+        if unifiedLimits.contains(.cpu), let unified {
+            try Files.control("\(unified)/cpu.max", "\(quotaUS) \(GroupLimits.periodUS)")
+        } else if let path = legacy[.cpu] {
+            try Files.control("\(path)/cpu.cfs_quota_us", String(quotaUS))
         }
     }
 
@@ -132,16 +162,27 @@ final class SandboxGroup {
     }
 
     func peakMemory() -> UInt64? {
-        let path: String
-        if unifiedLimits.contains(.memory), let unified {
-            path = "\(unified)/memory.peak"
-        } else if let legacy = legacy[.memory] {
-            path = "\(legacy)/memory.max_usage_in_bytes"
-        } else {
-            return nil
-        }
-        guard let text = try? Files.readText(path, limit: 64) else { return nil }
+        guard let path = peakMemoryFile, let text = try? Files.readText(path, limit: 64) else { return nil }
         return UInt64(text.prefix(while: \.isNumber))
+    }
+
+    private var peakMemoryFile: String? {
+        if unifiedLimits.contains(.memory), let unified { return "\(unified)/memory.peak" }
+        return legacy[.memory].map { "\($0)/memory.max_usage_in_bytes" }
+    }
+
+    /// Opens what a supervisor needs so often that it shall not have to ask each time, as far as this host has it.
+    func openGiven(into descriptors: inout Descriptors) throws(SystemError) -> [Given] {
+        var given: [Given] = []
+        func open(_ path: String, _ flags: Files.Flags, as kind: Given) throws(SystemError) {
+            try Self.ifOffered { () throws(SystemError) in
+                descriptors.add(try Files.open(path, flags))
+                given.append(kind)
+            }
+        }
+        if let unified { try open("\(unified)/cgroup.freeze", .write, as: .freeze) }
+        if !waived.contains(.memory), let path = peakMemoryFile { try open(path, [], as: .peakMemory) }
+        return given
     }
 
     /// The number after `key` in a file of lines `key number`.
@@ -160,26 +201,21 @@ final class SandboxGroup {
         try? Files.control("\(unified)/cgroup.kill", "1")
     }
 
-    /// Removes the group's directories. Its processes are dead; the kernel may take a moment to see it.
-    func remove() {
-        // One that cannot be removed is swept later; the others need not wait for it.
-        for path in legacy.distinct + [unified].compactMap({ $0 }) { try? Self.removeEmpty(path) }
-    }
+    /// The group's directories, in the order in which they can be removed.
+    var paths: [String] { legacy.distinct + [unified].compactMap { $0 } }
 
-    private static func removeEmpty(_ path: String) throws(SystemError) {
-        for attempt in 0... {
-            do throws(SystemError) {
-                return try Files.removeDirectory(path)
-            } catch {
-                if error.code == ENOENT { return }
-                guard error.code == EBUSY, attempt < 200 else { throw error }
-                Clock.sleep(microseconds: attempt < 20 ? 100 : 5_000)
-            }
+    /// False when the kernel will not let go of it yet: its processes are dead, but it may take a moment to see that.
+    static func removeEmpty(_ path: String) -> Bool {
+        do throws(SystemError) {
+            try Files.removeDirectory(path)
+            return true
+        } catch {
+            return error.code == ENOENT
         }
     }
 
-    /// Ends what a dead keeper left in a group, and removes it. Only called for a group whose lock is ours.
-    static func clear(_ path: String) throws(SystemError) {
+    /// Ends what a dead keeper left in a group. Only called for a group whose lock is ours.
+    static func killAll(in path: String) {
         if Files.exists("\(path)/cgroup.kill") {
             try? Files.control("\(path)/cgroup.kill", "1")
         } else if let text = try? Files.readText("\(path)/cgroup.procs") {
@@ -187,6 +223,5 @@ final class SandboxGroup {
                 if let pid = Int32(line), pid > 1 { try? Processes.signal(SIGKILL, toProcess: pid) }
             }
         }
-        try removeEmpty(path)
     }
 }

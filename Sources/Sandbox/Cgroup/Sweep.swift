@@ -5,15 +5,18 @@ import Linux
 import Wire
 
 package struct Sweep {
-    let engine: EngineGroup
-    let blocks: UserBlocks
+    private let engine: EngineGroup
+    private let blocks: UserBlocks
+    private let removals: Removals
 
-    package init(_ engine: EngineGroup, _ blocks: UserBlocks) {
-        self.engine = engine
-        self.blocks = blocks
+    package init(_ foundations: Foundations) {
+        engine = foundations.engine
+        blocks = foundations.blocks
+        removals = foundations.removals
     }
 
-    /// How many sandboxes were cleared away.
+    /// How many sandboxes are cleared away. Their processes may take a moment to die: what that holds up is in the
+    /// foundations' removals.
     package func run() -> UInt32 {
         var swept: UInt32 = 0
         for parent in engine.parents {
@@ -21,14 +24,11 @@ package struct Sweep {
                 guard let leftover = UserBlock(groupName: name), let block = blocks.take(leftover.index) else {
                     continue
                 }
-                defer { blocks.release(block) }
                 // The same name stands in every tree; another parent's turn finds nothing left of it.
-                var found = false
-                for parent in engine.parents where Files.exists("\(parent)/\(name)") {
-                    try? SandboxGroup.clear("\(parent)/\(name)")
-                    found = true
-                }
-                if found { swept += 1 }
+                let paths = engine.parents.map { "\($0)/\(name)" }.filter { Files.exists($0) }
+                for path in paths { SandboxGroup.killAll(in: path) }
+                removals.remove(paths, of: block)
+                if !paths.isEmpty { swept += 1 }
             }
         }
         return swept

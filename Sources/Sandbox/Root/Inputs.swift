@@ -14,31 +14,40 @@ struct Inputs: ~Copyable {
     /// In the order of the request.
     var layers: Descriptors
 
-    init(_ request: SandboxRequest) throws(Refusal) {
-        let root = try Self.open(request.root, as: "root")
-        let code = try Self.openAll(request.code.map { [$0] } ?? [], as: "code")
-        let layers = try Self.openAll(request.layers, as: "layer")
+    init(_ request: SandboxRequest, within confinement: Confinement?) throws(Refusal) {
+        let root = try Self.open(request.root, as: "root", confinement)
+        let code = try Self.openAll(request.code.map { [$0] } ?? [], as: "code", confinement)
+        let layers = try Self.openAll(request.layers, as: "layer", confinement)
         needsSkeleton = !Skeleton.isComplete(root)
         self.root = root
         self.code = code
         self.layers = layers
     }
 
-    private static func openAll(_ paths: [String], as role: String) throws(Refusal) -> Descriptors {
+    private static func openAll(
+        _ paths: [String], as role: String, _ confinement: Confinement?
+    ) throws(Refusal) -> Descriptors {
         var all = Descriptors(owning: [])
-        for path in paths { all.add(try open(path, as: role)) }
+        for path in paths { all.add(try open(path, as: role, confinement)) }
         return all
     }
 
-    private static func open(_ path: String, as role: String) throws(Refusal) -> FileDescriptor {
+    private static func open(
+        _ path: String, as role: String, _ confinement: Confinement?
+    ) throws(Refusal) -> FileDescriptor {
+        if let confinement { return try confinement.open(path, as: role) }
         do throws(SystemError) {
             return try Files.openDirectory(path)
         } catch {
-            throw Refusal(
-                .input,
-                error.code == ENOTDIR
-                    ? "the \(role) \(path) is not a directory" : "cannot open the \(role) \(path): \(error.reason)")
+            throw refusal(path, role, error)
         }
+    }
+
+    static func refusal(_ path: String, _ role: String, _ error: SystemError) -> Refusal {
+        Refusal(
+            .input,
+            error.code == ENOTDIR
+                ? "the \(role) \(path) is not a directory" : "cannot open the \(role) \(path): \(error.reason)")
     }
 
     /// Everything that pid 1 shall attach, as detached mounts with their final attributes, owners shown as

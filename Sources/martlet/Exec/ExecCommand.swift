@@ -74,26 +74,30 @@ private final class ExecRun {
     func untilEnd() throws(Refusal) -> ExecEnding {
         var log = StepLog(.outside)
         let foundations = try Foundations(run: options.places.run, cgroup: options.places.cgroup, &log)
-        let keeper = try Keeper(foundations) { self.hear($0) }
+        let keeper = try Keeper(foundations) { reply, _ in self.hear(reply) }
         try keeper.watch(signals.raw, token: Self.signalToken)
         keeper.create(options.request, streams: [0, 1, 2], log)
         // Pid 1 has half a millisecond of work to do now, and we have none.
-        _ = keeper.sweep()
+        keeper.sweep()
         while true {
-            if let ending { return ending }
+            if let ending {
+                keeper.finishRemovals()
+                return ending
+            }
             guard try !keeper.wait().isEmpty else { continue }
             for number in (try? Signals.take(from: signals)) ?? [] {
-                keeper.forward(signal: number, to: options.request.id)
+                keeper.signal(number, in: options.request.id)
             }
         }
     }
 
     private func hear(_ reply: WardenReply) {
         switch reply {
-        case .started(_, let steps): self.steps = steps
+        case .started(_, let steps, _): self.steps = steps
         case .ended(_, let outcome): ending = .outcome(outcome)
         case .refused(_, let refusal): ending = .refusal(refusal)
-        case .swept: break
+        // Of sandboxes that wait, and of what others left.
+        case .processStarted, .processRefused, .processEnded, .socket, .swept: break
         }
     }
 }

@@ -6,6 +6,8 @@ package enum HostFiles {
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
         init(_ what: String) { description = unsafe "\(what): \(String(cString: strerror(errno)))" }
+
+        package static func system(_ call: String) -> Failure { Failure(call) }
     }
 
     /// A fresh directory that everybody may look into; in TMPDIR or else on a disk, because /tmp may be memory.

@@ -1,5 +1,4 @@
-// The warden as a program of its own, spoken to over its socket: what a supervisor without rights will do, and what a
-// hostile one may try.
+// The warden as a program of its own, spoken to over its socket: what a supervisor without rights will do.
 
 import Glibc
 import IntegrationSupport
@@ -7,74 +6,12 @@ import Linux
 import Testing
 import Wire
 
-/// A warden with its other end of the socket in our hands.
-final class WardenUnderTest {
-    let pid: Int32
-    private let socket: MessageSocket
-    private var isReaped = false
-
-    init(arguments: [String] = []) throws {
-        let ends = try MessageSocket.pair()
-        socket = MessageSocket(raw: ends.here)
-        let there = FileDescriptor(owning: ends.there)
-        var words = ["martlet-warden"]
-        if let run = Binaries.engineEnvironment["MARTLET_RUN"] { words += ["--run", run] }
-        if let group = Binaries.engineEnvironment["MARTLET_CGROUP"] { words += ["--cgroup", group] }
-        pid = try Spawn.start(
-            Binaries.warden, arguments: words + arguments, environment: [], streams: [(there.raw, 3)], ownSession: true)
-    }
-
-    func send(_ request: WardenRequest, streams: [Int32] = []) throws {
-        try socket.send(request.encoded(), descriptors: streams)
-    }
-
-    func send(raw bytes: [UInt8]) throws { try socket.send(bytes) }
-
-    /// Makes a sandbox whose streams are /dev/null, or its output ours.
-    func create(_ request: SandboxRequest, output: Int32? = nil) throws {
-        let null = try Files.open("/dev/null", .readWrite)
-        try send(.create(request), streams: [null.raw, output ?? null.raw, null.raw])
-    }
-
-    /// The next reply, nil when the warden has gone.
-    func reply() throws -> WardenReply? {
-        switch try socket.receive(limit: WardenReply.longest) {
-        case .nothing: return nil
-        case .closed: return nil
-        case .message(let message): return try WardenReply(decoding: message.bytes)
-        }
-    }
-
-    /// Replies until one says that this sandbox has ended, or was refused.
-    func end(of id: UInt32) throws -> WardenReply? {
-        while let reply = try reply() {
-            switch reply {
-            case .ended(id, _), .refused(id, _): return reply
-            default: continue
-            }
-        }
-        return nil
-    }
-
-    func waitForExit() throws -> Processes.Ending? {
-        isReaped = true
-        return try Processes.wait(for: pid)?.ending
-    }
-
-    deinit {
-        guard !isReaped else { return }
-        kill(pid, SIGKILL)
-        _ = try? Processes.wait(for: pid)
-    }
-}
-
 @Suite(.enabled(if: Binaries.isRoot, "needs root"), .serialized)
 struct WardenProgram {
-    private static let root = (Binaries.engineEnvironment["MARTLET_STATE"] ?? "/var/lib/martlet") + "/roots/provided"
-
     private func request(_ id: UInt32, _ line: String) -> SandboxRequest {
         SandboxRequest(
-            id: id, command: ["/bin/sh", "-c", line], environment: ["PATH=/usr/bin"], root: Self.root, memoryMB: 256)
+            id: id, command: ["/bin/sh", "-c", line], environment: ["PATH=/usr/bin"], root: WardenUnderTest.root,
+            memoryMB: 256)
     }
 
     private struct NotAnEnd: Error {
@@ -115,7 +52,7 @@ struct WardenProgram {
         while started < 2 { if case .started? = try warden.reply() { started += 1 } }
         // The shell may not have set its trap yet.
         usleep(200_000)
-        try warden.send(.signal(id: 1, number: SIGUSR1))
+        try warden.send(.signal(id: 1, process: 0, number: SIGUSR1))
         #expect(try reason(warden.end(of: 1)) == .exited(9))
         try warden.send(.kill(id: 2))
         #expect(try reason(warden.end(of: 2)) == .killed)
@@ -145,8 +82,7 @@ struct WardenProgram {
             Issue.record("no answer to the sweep")
             return
         }
-        kill(second.pid, SIGTERM)
-        _ = try second.waitForExit()
+        try second.killNow()
         #expect(Leftovers.settled(since: before).isEmpty)
     }
 
@@ -185,7 +121,7 @@ struct WardenProgram {
             kind: .input),
         Demand(testDescription: "the warden's descriptors", change: { $0.layers = ["/proc/self/fd/3"] }, kind: .input),
         Demand(testDescription: "less isolation", change: { $0.without = [.readOnly, .capabilities] }, kind: .request),
-        Demand(testDescription: "no command", change: { $0.command = [] }, kind: .request),
+        Demand(testDescription: "a command without a name", change: { $0.command = [""] }, kind: .request),
     ]
 
     @Test(arguments: demands) func whatCannotBeIsRefusedAndTheWardenGoesOn(_ demand: Demand) throws {
@@ -208,7 +144,7 @@ struct WardenProgram {
 
     @Test func idsOfOthersAreNoHandle() throws {
         let warden = try WardenUnderTest()
-        try warden.send(.signal(id: 77, number: SIGKILL))
+        try warden.send(.signal(id: 77, process: 0, number: SIGKILL))
         try warden.send(.kill(id: 78))
         try warden.create(request(1, "exit 4"))
         #expect(try reason(warden.end(of: 1)) == .exited(4))

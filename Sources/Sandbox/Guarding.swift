@@ -1,0 +1,157 @@
+// What pid 1 of a sandbox does once the isolation stands: starts the command, or one process after another as the keeper
+// asks, and reaps, signals and waits. Nothing that runs inside has a way to talk to it; the keeper alone has.
+
+import Glibc
+import Linux
+import Wire
+
+extension Inside {
+    // MARK: the beginning
+
+    /// Starts the command, or makes ready to wait; then tells the keeper.
+    mutating func begin() throws(Refusal) {
+        if !waits {
+            let start = Clock.now
+            let pid = try spawn(plan.request.command, plan.request.environment)
+            log.add("start the command", from: start)
+            processes = [(0, pid)]
+        }
+        do throws(SystemError) {
+            try become(Privileges.guardian)
+            // The command's streams are its own: whoever reads them shall see their end when it ends.
+            FileDescriptor.closeRange(from: 0, through: 2)
+            if !waits { FileDescriptor.closeAll(from: Self.channelNumber + 1) }
+        } catch {
+            throw Refusal(.step, "guard the command: \(error)")
+        }
+        // Where it waits, descriptors are received later: none of them may take the number of a standard stream.
+        if waits { Files.fillStandardStreams() }
+        report(.started(steps: log.steps), listeners.numbers)
+        listeners = Descriptors(owning: [])
+        if waits { FileDescriptor.closeAll(from: Self.channelNumber + 1) }
+    }
+
+    private func become(_ users: UserIDs) throws(SystemError) {
+        // Without this measure, an experiment, everything stays root.
+        if !without.contains(.capabilities) { try Credentials.setUser(users) }
+    }
+
+    /// Starts a program with the rights of the user inside. The caller is `Privileges.starter`, so that what may be
+    /// executed is decided by the user's rights too.
+    private func spawn(
+        _ command: [String], _ environment: [String], streams: [(from: Int32, to: Int32)] = []
+    ) throws(Refusal) -> Int32 {
+        let path = try Command.find(command[0], environment: environment)
+        do throws(SystemError) {
+            return try Spawn.start(
+                path, arguments: command, environment: environment, streams: streams, ownSession: true)
+        } catch {
+            throw Command.refusal(of: path, error)
+        }
+    }
+
+    // MARK: afterwards
+
+    /// Does as the keeper says and reaps whatever ends. Returns when the command has ended or the keeper is gone; the
+    /// kernel then kills what is left inside.
+    mutating func watch() {
+        do throws(SystemError) {
+            let children = try Signals.divert([SIGCHLD])
+            let queue = try EventQueue()
+            try queue.watch(children.raw, token: 0)
+            try queue.watch(channel.raw, token: 1)
+            // One that ended before the signal was diverted.
+            if try reap() { return }
+            while true {
+                for token in try queue.wait(milliseconds: -1) {
+                    if token == 0 {
+                        _ = try Signals.take(from: children)
+                        if try reap() { return }
+                    } else {
+                        if try !obey() { return }
+                    }
+                }
+            }
+        } catch {
+            report(.refused(Refusal(.step, "watch the sandbox: \(error)")))
+        }
+    }
+
+    /// False when the keeper is gone.
+    private mutating func obey() throws(SystemError) -> Bool {
+        let limit = waits ? InitRequest.longest : InitRequest.longestWithoutStart
+        while true {
+            switch try channel.receive(block: false, limit: limit) {
+            case .closed: return false
+            case .nothing: return true
+            case .message(let message):
+                guard let request = try? InitRequest(decoding: message.bytes) else { continue }
+                try obey(request, message.takeDescriptors())
+            }
+        }
+    }
+
+    private mutating func obey(_ request: InitRequest, _ descriptors: consuming Descriptors) throws(SystemError) {
+        switch request {
+        case .signal(let number, let signal):
+            // A number that is no longer there has ended, and its end is on its way to the keeper.
+            guard let process = processes.first(where: { $0.number == number }) else { return }
+            try? Processes.signal(signal, toProcess: process.pid)
+        case .start(let request):
+            start(request, descriptors)
+        case .killAll:
+            // Everything in this namespace but this process. When there is nothing, there is nothing to kill.
+            try? Processes.signal(SIGKILL, toProcess: -1)
+        case .socket:
+            let socket = try Network.makeSocket()
+            report(.socket, [socket.raw])
+        case .go: break
+        }
+    }
+
+    private mutating func start(_ request: ProcessRequest, _ streams: borrowing Descriptors) {
+        do throws(Refusal) {
+            guard waits, streams.count == 3, processes.count < ProcessRequest.mostInASandbox,
+                !processes.contains(where: { $0.number == request.number })
+            else { throw Refusal(.request, "the process \(request.number) cannot be started in this sandbox") }
+            let pid = try startAsUser(request, streams)
+            processes.append((request.number, pid))
+            report(.processStarted(request.number))
+        } catch {
+            report(.processRefused(request.number, error))
+        }
+    }
+
+    private func startAsUser(
+        _ request: ProcessRequest, _ streams: borrowing Descriptors
+    ) throws(Refusal) -> Int32 {
+        do throws(SystemError) {
+            try become(Privileges.starter)
+        } catch {
+            throw Refusal(.step, "become the user: \(error)")
+        }
+        // There is no going on as the starter, and no reason why the way back could fail.
+        defer { do { try become(Privileges.guardian) } catch { _exit(1) } }
+        // What was received has numbers above those of the standard streams.
+        return try spawn(
+            request.command, request.environment,
+            streams: [(streams[0], 0), (streams[1], 1), (streams[2], 2)])
+    }
+
+    /// True when the command that the sandbox was made for was among those that ended.
+    private mutating func reap() throws(SystemError) -> Bool {
+        while let (pid, ending) = try Processes.wait(block: false) {
+            // Others are orphans of the processes that were started.
+            guard let index = processes.firstIndex(where: { $0.pid == pid }) else { continue }
+            let number = processes.remove(at: index).number
+            switch (waits, ending) {
+            case (true, .exited(let status)): report(.processEnded(number, .exited(status)))
+            case (true, .signalled(let signal)): report(.processEnded(number, .signalled(signal)))
+            case (false, .exited(let status)): report(.exited(status: status))
+            case (false, .signalled(let signal)): report(.signalled(number: signal))
+            }
+            if !waits { return true }
+        }
+        return false
+    }
+}

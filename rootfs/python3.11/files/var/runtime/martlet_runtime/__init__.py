@@ -16,7 +16,7 @@ import sys
 
 from . import logs
 from .api import RuntimeAPI
-from .context import Context
+from .context import LambdaContext
 from .handlers import load
 from .values import decode, encode
 
@@ -60,7 +60,7 @@ def serve(handler, invocation):
     else:
         os.environ.pop("_X_AMZN_TRACE_ID", None)
     try:
-        result = handler(decode(invocation), Context(invocation))
+        result = handler(decode(invocation), LambdaContext(invocation))
         answer = ("response", *encode(result))
     except Exception as error:  # not SystemExit: this ends the runtime, as it would any program
         from . import errors

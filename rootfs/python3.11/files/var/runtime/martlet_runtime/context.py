@@ -1,5 +1,6 @@
 """What a handler learns about its invocation: its second argument."""
 import os
+import sys
 import time
 
 from .fault import Fault, stdlib
@@ -30,6 +31,10 @@ class Record:
 class CognitoIdentity(Record):
     __slots__ = "cognito_identity_id", "cognito_identity_pool_id"
 
+    def __init__(self, values):
+        self.cognito_identity_id = values.get("cognitoIdentityId")
+        self.cognito_identity_pool_id = values.get("cognitoIdentityPoolId")
+
 
 class Client(Record):
     __slots__ = "installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name"
@@ -44,10 +49,10 @@ class ClientContext(Record):
             self.client = Client(self.client)
 
 
-NOBODY = {}
+NOBODY = CognitoIdentity({})
 
 
-class Context:
+class LambdaContext:
     def __init__(self, invocation):
         header = invocation.headers.get
         self.__dict__.update(FIXED)
@@ -57,21 +62,17 @@ class Context:
         client = header("lambda-runtime-client-context")
         self.client_context = ClientContext(parse(client, "Client Context")) if client else None
         identity = header("lambda-runtime-cognito-identity")
-        self.identity = CognitoIdentity(NOBODY if not identity else {
-            "cognito_identity_id": (value := parse(identity, "Cognito Identity")).get("cognitoIdentityId"),
-            "cognito_identity_pool_id": value.get("cognitoIdentityPoolId"),
-        })
+        self.identity = CognitoIdentity(parse(identity, "Cognito Identity")) if identity else NOBODY
         self._deadline = int(header("lambda-runtime-deadline-ms", 0))
 
     def get_remaining_time_in_millis(self):
         return max(self._deadline - int(time.time() * 1000), 0)
 
     def log(self, message):
-        import sys
         sys.stdout.write(str(message))
 
     def __repr__(self):
-        return f"LambdaContext({', '.join(f'{k}={v!r}' for k, v in vars(self).items() if k[0] != '_')})"
+        return f"LambdaContext({', '.join(f'{name}={value!r}' for name, value in vars(self).items() if name[0] != '_')})"
 
 
 def parse(text, name):

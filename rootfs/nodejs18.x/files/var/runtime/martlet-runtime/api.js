@@ -27,7 +27,8 @@ const fd = connect(local.startsWith('/') && local, host, Number(port));
 function post(path, length, errorType) {
     const error = errorType === undefined ? ''
         : `Lambda-Runtime-Function-Error-Type: ${String(errorType).replace(/[^ -~]/g, '?')}\r\n`;
-    return `POST ${PREFIX}${path} HTTP/1.1\r\nHost: runtime\r\nContent-Type: application/json\r\n${error}Content-Length: ${length}\r\n\r\n`;
+    return `POST ${PREFIX}${path} HTTP/1.1\r\nHost: runtime\r\nContent-Type: application/json\r\n`
+        + `${error}Content-Length: ${length}\r\n\r\n`;
 }
 
 function write(text) {

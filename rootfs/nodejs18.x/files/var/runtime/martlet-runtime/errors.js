@@ -33,16 +33,18 @@ function describe(error) {
         }
         return { errorType: typeof error, errorMessage: String(error), trace: [] };
     } catch {
-        return { errorType: 'handled', errorMessage: 'the error cannot be described: asking it for its name, message or stack fails' };
+        return { errorType: 'handled', errorMessage: 'the error fails when asked for its name, message or stack' };
     }
 }
 
 const looksLikeError = error => ['name', 'message', 'stack'].every(key => error[key] && typeof error[key] === 'string');
 
 // The lines of the stack, without those at its end that are the runtime's or node's.
+const notTheirs = /^ +at .*(\/var\/runtime\/martlet-runtime\/|\(?node:)/;
+
 function frames(error) {
     const lines = error.stack.split('\n');
-    while (lines.length > 1 && /^ +at .*(\/var\/runtime\/martlet-runtime\/|\(?node:)/.test(lines[lines.length - 1])) lines.pop();
+    while (lines.length > 1 && notTheirs.test(lines[lines.length - 1])) lines.pop();
     return lines;
 }
 

@@ -118,7 +118,9 @@ function serve({ id, headers, body }) {
     }
 
     try {
-        const { context, callback } = buildContext(id, headers, answer, whenIdle => { if (!answered) current.isIdle = whenIdle; });
+        const { context, callback } = buildContext(id, headers, answer, whenIdle => {
+            if (!answered) current.isIdle = whenIdle;
+        });
         const result = handler(JSON.parse(body), context, callback);
         if (result && typeof result.then === 'function') result.then(context.succeed, context.fail);
     } catch (error) {

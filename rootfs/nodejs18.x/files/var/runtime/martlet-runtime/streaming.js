@@ -111,7 +111,8 @@ const invalid = message => require('./errors').fault('InvalidStreamingOperation'
 // Calls the handler. The next event is asked for when the handler has returned and the stream has ended, and, unless
 // the handler says not to wait for that, the event loop is empty.
 async function serve(handler, current, { id, headers, body }, api, next) {
-    const stream = new ResponseStream(api, id, handler[Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark')]);
+    const highWaterMark = handler[Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark')];
+    const stream = new ResponseStream(api, id, highWaterMark);
     const context = describe(id, headers);
     const closed = new Promise(resolve => stream.once('close', resolve));
     stream.on('error', () => {}); // an error of the handler's making comes back by its promise, too
@@ -141,10 +142,13 @@ async function serve(handler, current, { id, headers, body }, api, next) {
     // Of what ends the runtime, the caller is told if nothing of an answer is on its way.
     current.die = error => {
         if (stream.complete || stream.busy) return;
-        const description = describeError(error);
-        if (!stream.started) return api.report(`invocation/${id}/error`, JSON.stringify(description), description.errorType);
-        stream.failure = error;
-        fs.writeSync(api.fd, stream.last());
+        if (!stream.started) {
+            const description = describeError(error);
+            api.report(`invocation/${id}/error`, JSON.stringify(description), description.errorType);
+        } else {
+            stream.failure = error;
+            fs.writeSync(api.fd, stream.last());
+        }
     };
 
     const unfinished = new Promise((_, reject) => {

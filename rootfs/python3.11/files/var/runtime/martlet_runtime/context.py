@@ -72,7 +72,8 @@ class LambdaContext:
         sys.stdout.write(str(message))
 
     def __repr__(self):
-        return f"LambdaContext({', '.join(f'{name}={value!r}' for name, value in vars(self).items() if name[0] != '_')})"
+        shown = (f"{name}={value!r}" for name, value in vars(self).items() if name[0] != "_")
+        return f"LambdaContext({', '.join(shown)})"
 
 
 def parse(text, name):

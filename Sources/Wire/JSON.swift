@@ -1,6 +1,6 @@
-// Writing JSON, without Foundation. Keys keep the order they are given in.
+// A JSON value. Objects keep their members in the order they were given or written in, each name once.
 
-package indirect enum JSON: Sendable {
+package enum JSON: Sendable {
     case null
     case bool(Bool)
     case integer(Int64)
@@ -8,54 +8,69 @@ package indirect enum JSON: Sendable {
     case text(String)
     case list([JSON])
     case object([(String, JSON)])
+}
 
-    package var line: String {
-        var out = ""
-        write(to: &out)
-        return out
+extension JSON {
+    package var isNull: Bool {
+        if case .null = self { true } else { false }
     }
 
-    private func write(to out: inout String) {
+    package var bool: Bool? {
+        if case .bool(let value) = self { value } else { nil }
+    }
+
+    package var integer: Int64? {
+        if case .integer(let value) = self { value } else { nil }
+    }
+
+    /// Any number; an integer beyond 2^53 is rounded.
+    package var number: Double? {
         switch self {
-        case .null: out += "null"
-        case .bool(let value): out += value ? "true" : "false"
-        case .integer(let value): out += String(value)
-        case .number(let value): out += value.isFinite ? String(value) : "null"
-        case .text(let value): Self.quote(value, to: &out)
-        case .list(let items):
-            out += "["
-            for (index, item) in items.enumerated() {
-                if index > 0 { out += "," }
-                item.write(to: &out)
-            }
-            out += "]"
-        case .object(let members):
-            out += "{"
-            for (index, member) in members.enumerated() {
-                if index > 0 { out += "," }
-                Self.quote(member.0, to: &out)
-                out += ":"
-                member.1.write(to: &out)
-            }
-            out += "}"
+        case .number(let value): value
+        case .integer(let value): Double(value)
+        default: nil
         }
     }
 
-    private static func quote(_ text: String, to out: inout String) {
-        out += "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": out += "\\\""
-            case "\\": out += "\\\\"
-            case "\n": out += "\\n"
-            case "\r": out += "\\r"
-            case "\t": out += "\\t"
-            case "\u{0}"..<"\u{20}":
-                let hex = String(scalar.value, radix: 16)
-                out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-            default: out.unicodeScalars.append(scalar)
-            }
+    package var text: String? {
+        if case .text(let value) = self { value } else { nil }
+    }
+
+    package var list: [JSON]? {
+        if case .list(let items) = self { items } else { nil }
+    }
+
+    package var object: [(String, JSON)]? {
+        if case .object(let members) = self { members } else { nil }
+    }
+
+    /// The member of that name; nil also for what is no object.
+    package subscript(name: String) -> JSON? {
+        guard case .object(let members) = self else { return nil }
+        return members.last { $0.0.hasSameBytes(as: name) }?.1
+    }
+}
+
+extension JSON: Equatable {
+    /// Members must stand in the same order; 1 and 1.0 are two things.
+    package static func == (one: JSON, other: JSON) -> Bool {
+        switch (one, other) {
+        case (.null, .null): true
+        case (.bool(let one), .bool(let other)): one == other
+        case (.integer(let one), .integer(let other)): one == other
+        case (.number(let one), .number(let other)): one == other
+        case (.text(let one), .text(let other)): one.hasSameBytes(as: other)
+        case (.list(let one), .list(let other)): one == other
+        case (.object(let one), .object(let other)):
+            one.count == other.count && zip(one, other).allSatisfy { $0.0.hasSameBytes(as: $1.0) && $0.1 == $1.1 }
+        default: false
         }
-        out += "\""
+    }
+}
+
+extension String {
+    /// Swift takes texts for equal that look equal; JSON names, like paths, are equal only byte by byte.
+    package func hasSameBytes(as other: String) -> Bool {
+        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
     }
 }

@@ -14,6 +14,7 @@
 #include <linux/securebits.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -49,7 +50,8 @@ SAME(SYS_sethostname); SAME(SYS_openat); SAME(SYS_mkdirat); SAME(SYS_mknodat);
 SAME(SYS_fchownat); SAME(SYS_unlinkat); SAME(SYS_renameat); SAME(SYS_symlinkat); SAME(SYS_faccessat);
 SAME(SYS_unshare); SAME(SYS_eventfd2); SAME(SYS_epoll_create1); SAME(SYS_dup3); SAME(SYS_pidfd_send_signal);
 SAME(SYS_open_tree); SAME(SYS_move_mount); SAME(SYS_fsopen); SAME(SYS_fsconfig); SAME(SYS_fsmount);
-SAME(SYS_close_range); SAME(SYS_lseek); SAME(SYS_memfd_create);
+SAME(SYS_close_range); SAME(SYS_pread64); SAME(SYS_fsync); SAME(SYS_fchmodat); SAME(SYS_accept4); SAME(SYS_pipe2); SAME(SYS_getrandom);
+SAME(SYS_lseek); SAME(SYS_memfd_create);
 
 enum { descriptors_most = 16 };
 
@@ -284,4 +286,84 @@ long clinux_statfs(const char *path, uint64_t *type, uint64_t *total, uint64_t *
     *inodes = system.f_files;
     *free_inodes = system.f_ffree;
     return 0;
+}
+
+static long unix_address(const char *path, struct sockaddr_un *address) {
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address->sun_path) return -ENAMETOOLONG;
+    strcpy(address->sun_path, path);
+    return 0;
+}
+
+long clinux_unix_listen(const char *path) {
+    struct sockaddr_un address;
+    long outcome = unix_address(path, &address);
+    if (outcome < 0) return outcome;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -errno;
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 1024) == 0) return fd;
+    outcome = -errno;
+    close(fd);
+    return outcome;
+}
+
+long clinux_unix_connect(const char *path) {
+    struct sockaddr_un address;
+    long outcome = unix_address(path, &address);
+    if (outcome < 0) return outcome;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+    outcome = -errno;
+    close(fd);
+    return outcome;
+}
+
+long clinux_notify(const char *path, const char *text) {
+    struct sockaddr_un address;
+    long outcome = unix_address(path, &address);
+    if (outcome < 0) return outcome;
+    socklen_t length = offsetof(struct sockaddr_un, sun_path) + strlen(path) + (path[0] != '@');
+    if (path[0] == '@') address.sun_path[0] = 0;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    outcome = result(sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address, length));
+    close(fd);
+    return outcome;
+}
+
+long clinux_inet_connect(int32_t fd, uint16_t port) {
+    struct sockaddr_in address = {.sin_family = port ? AF_INET : AF_UNSPEC, .sin_port = htons(port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return result(connect(fd, (struct sockaddr *)&address, sizeof address));
+}
+
+long clinux_socket_error(int32_t fd) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0) return -errno;
+    return -error;
+}
+
+long clinux_peer(int32_t fd, uint32_t *uid, uint32_t *gid) {
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return -errno;
+    *uid = peer.uid;
+    *gid = peer.gid;
+    return 0;
+}
+
+long clinux_peer_is_in(int32_t fd, uint32_t gid) {
+    gid_t groups[256];
+    socklen_t length = sizeof groups;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &length) < 0) return 0;
+    for (size_t i = 0; i < length / sizeof *groups; i++)
+        if (groups[i] == gid) return 1;
+    return 0;
+}
+
+long clinux_no_delay(int32_t fd) {
+    int on = 1;
+    return result(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
 }

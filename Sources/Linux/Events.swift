@@ -24,6 +24,27 @@ package struct EventQueue: ~Copyable {
         try Kernel.check(clinux_epoll_change(descriptor.raw, raw, events, token), "epoll_ctl")
     }
 
+    /// What is ready, into `ready`, which is used again from turn to turn. A signal or the end of the time leaves none.
+    package func wait(milliseconds: Int32, into ready: inout Ready) throws(SystemError) {
+        let queue = descriptor.raw
+        let count = unsafe clinux_epoll_wait(queue, &ready.tokens, &ready.events, milliseconds)
+        ready.count = max(0, count)
+        if count != -Int(EINTR) { try Kernel.check(count, "epoll_wait") }
+    }
+
+    package struct Ready {
+        package internal(set) var count = 0
+        var tokens = [UInt64](repeating: 0, count: 64)
+        var events = [UInt32](repeating: 0, count: 64)
+
+        package init() {}
+
+        package subscript(index: Int) -> (token: UInt64, readable: Bool, writable: Bool) {
+            // Whatever is not about writing is found out by reading: data, the end, an error.
+            (tokens[index], events[index] & ~CLINUX_EPOLLOUT != 0, events[index] & CLINUX_EPOLLOUT != 0)
+        }
+    }
+
     /// The tokens of what is ready; none when `milliseconds` have passed (-1 waits for ever) or a signal came.
     package func wait(milliseconds: Int32) throws(SystemError) -> [UInt64] {
         var count = 0
@@ -41,9 +62,22 @@ package struct EventQueue: ~Copyable {
 
 /// A counter that a process or the kernel adds to, and that wakes whoever watches it.
 package enum EventCounter {
-    package static func make() throws(SystemError) -> FileDescriptor {
-        let flags = Int(CLINUX_O_CLOEXEC) | Int(O_NONBLOCK)
+    package static func make(blocking: Bool = false) throws(SystemError) -> FileDescriptor {
+        let flags = Int(CLINUX_O_CLOEXEC) | (blocking ? 0 : Int(O_NONBLOCK))
         let raw = try Kernel.check(Kernel.call(CLINUX_SYS_eventfd2, 0, flags), "eventfd")
         return FileDescriptor(owning: Int32(raw))
+    }
+
+    package static func add(to counter: borrowing FileDescriptor) {
+        var one: UInt64 = 1
+        let raw = Int(counter.raw)
+        _ = unsafe withUnsafeMutablePointer(to: &one) { Kernel.call(CLINUX_SYS_write, raw, Int(bitPattern: $0), 8) }
+    }
+
+    /// Sets it to zero; one that blocks is waited for until it is more than that.
+    package static func take(from counter: borrowing FileDescriptor) {
+        var count: UInt64 = 0
+        let raw = Int(counter.raw)
+        _ = unsafe withUnsafeMutablePointer(to: &count) { Kernel.call(CLINUX_SYS_read, raw, Int(bitPattern: $0), 8) }
     }
 }

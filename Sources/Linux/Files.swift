@@ -12,6 +12,7 @@ package enum Files {
         package static let write = Flags(rawValue: O_WRONLY)
         package static let readWrite = Flags(rawValue: O_RDWR)
         package static let create = Flags(rawValue: O_CREAT)
+        package static let append = Flags(rawValue: O_APPEND)
         package static let exclusive = Flags(rawValue: O_EXCL)
         package static let noFollow = Flags(rawValue: CLINUX_O_NOFOLLOW)
         package static let directory = Flags(rawValue: CLINUX_O_DIRECTORY)
@@ -65,6 +66,11 @@ package enum Files {
             default: .unknown
             }
         return (kind, owner, mode & 0o7777)
+    }
+
+    package static func size(of file: borrowing FileDescriptor) throws(SystemError) -> Int {
+        let end = try Kernel.check(Kernel.call(CLINUX_SYS_lseek, Int(file.raw), 0, Int(SEEK_END)), "lseek")
+        return end
     }
 
     package static func exists(_ path: String, in directory: Directory = .working) -> Bool {
@@ -161,6 +167,19 @@ package enum Files {
             Kernel.call(CLINUX_SYS_mknodat, Int(directory.raw), $0, mode, major << 8 | minor)
         }
         try Kernel.check(result, "mknod", path)
+    }
+
+    package static func setOwner(of path: String, user: UInt32, group: UInt32) throws(SystemError) {
+        let noFollow = 0x100
+        let result = path.withAddress {
+            Kernel.call(CLINUX_SYS_fchownat, Int(CLINUX_AT_FDCWD), $0, Int(user), Int(group), noFollow)
+        }
+        try Kernel.check(result, "chown", path)
+    }
+
+    package static func setPermissions(of path: String, _ mode: UInt32) throws(SystemError) {
+        let result = path.withAddress { Kernel.call(CLINUX_SYS_fchmodat, Int(CLINUX_AT_FDCWD), $0, Int(mode)) }
+        try Kernel.check(result, "chmod", path)
     }
 
     /// Gives an open file to another user.

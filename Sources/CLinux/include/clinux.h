@@ -68,6 +68,20 @@ long clinux_epoll_change(int32_t epoll, int32_t fd, uint32_t events, uint64_t to
 /// Fills `tokens` with what is ready, at most 64.
 long clinux_epoll_wait(int32_t epoll, uint64_t *tokens, uint32_t *events, int32_t timeout_ms);
 
+/// A listening Unix stream socket at `path`, close-on-exec and non-blocking; or one that is connected to `path`, blocking.
+long clinux_unix_listen(const char *path);
+long clinux_unix_connect(const char *path);
+/// One datagram to a Unix socket; a path that begins with @ is an abstract name.
+long clinux_notify(const char *path, const char *text);
+/// Begins to connect `fd` to 127.0.0.1:`port`: -EINPROGRESS when it takes a moment. Port 0 takes it apart again.
+long clinux_inet_connect(int32_t fd, uint16_t port);
+/// The error that a socket has met, as a negative errno, or 0.
+long clinux_socket_error(int32_t fd);
+long clinux_peer(int32_t fd, uint32_t *uid, uint32_t *gid);
+/// Whether a socket's peer has `gid` among its supplementary groups: 1 or 0.
+long clinux_peer_is_in(int32_t fd, uint32_t gid);
+long clinux_no_delay(int32_t fd);
+
 /// Bytes and inodes of the file system that holds `path`: total and free.
 long clinux_statfs(const char *path, uint64_t *type, uint64_t *total, uint64_t *available, uint64_t *inodes,
                    uint64_t *free_inodes);
@@ -147,8 +161,11 @@ enum : long {
     CLINUX_SYS_write = 1,
     CLINUX_SYS_close = 3,
     CLINUX_SYS_lseek = 8,
+    CLINUX_SYS_pread64 = 17,
+    CLINUX_SYS_fchmodat = 268,
     CLINUX_SYS_socketpair = 53,
     CLINUX_SYS_kill = 62,
+    CLINUX_SYS_fsync = 74,
     CLINUX_SYS_fchdir = 81,
     CLINUX_SYS_getuid = 102,
     CLINUX_SYS_setgroups = 116,
@@ -171,7 +188,10 @@ enum : long {
     CLINUX_SYS_unshare = 272,
     CLINUX_SYS_eventfd2 = 290,
     CLINUX_SYS_epoll_create1 = 291,
+    CLINUX_SYS_accept4 = 288,
     CLINUX_SYS_dup3 = 292,
+    CLINUX_SYS_pipe2 = 293,
+    CLINUX_SYS_getrandom = 318,
     CLINUX_SYS_memfd_create = 319,
     CLINUX_SYS_pidfd_send_signal = 424,
     CLINUX_SYS_open_tree = 428,

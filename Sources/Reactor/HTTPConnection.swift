@@ -1,0 +1,254 @@
+// One connection: bytes in, requests out, one at a time and in their order; answers in, bytes out. A request that comes
+// while another waits for its answer stays in the buffer.
+
+import Linux
+import Wire
+
+final class HTTPConnection: Watched {
+    private let descriptor: FileDescriptor
+    private let server: HTTPServer
+    private let loop: EventLoop
+    private var registration: EventLoop.Registration?
+    private var parser: HTTPParser
+
+    /// The request that is being read or waits for its answer.
+    private var current: HTTPExchange?
+    private var isWhole = false
+    private var receiver: (any BodyReceiver)?
+    private var bodyLimit = 0
+
+    private var output: [UInt8] = []
+    private var sent = 0
+    private var wantsOutput = false
+
+    private var isPaused = false
+    /// There may be bytes that were not read because of a pause or a full buffer.
+    private var mayHaveMore = false
+    private var isProcessing = false
+    private(set) var closesAfterwards = false
+    private(set) var lastProgress: UInt64
+
+    /// Requests ahead of their turn are kept up to this many bytes.
+    private static let mostBacklog = 256 * 1024
+
+    init(_ descriptor: consuming FileDescriptor, _ server: HTTPServer) {
+        self.descriptor = descriptor
+        self.server = server
+        loop = server.loop
+        lastProgress = server.loop.now
+        parser = HTTPParser(.requests, limits: server.limits.http)
+    }
+
+    func begin() {
+        do throws(SystemError) {
+            registration = try loop.watch(descriptor.raw, self)
+        } catch {
+            close()
+        }
+    }
+
+    var hasOpenExchange: Bool { current != nil }
+    var pendingOutput: Int { output.count - sent }
+
+    /// In the middle of something that the other side has to go on with.
+    var waitsForOther: Bool { pendingOutput > 0 && wantsOutput || current == nil && parser.isInside || isReadingBody }
+
+    private var isReadingBody: Bool { current != nil && !isWhole && !isPaused }
+
+    // MARK: reading
+
+    func isReady(toRead: Bool, toWrite: Bool) {
+        if toWrite { flush() }
+        if toRead { read() }
+    }
+
+    private func read() {
+        while registration != nil {
+            if isPaused || isWhole && parser.backlog > Self.mostBacklog {
+                mayHaveMore = true
+                return
+            }
+            mayHaveMore = false
+            switch Streams.read(descriptor.raw, into: &loop.scratch) {
+            case .nothing: return
+            case .ended: return close()
+            case .count(let count):
+                lastProgress = loop.now
+                parser.feed(loop.scratch[..<count])
+                process()
+                if count < loop.scratch.count { return }
+            }
+        }
+    }
+
+    func pause() { isPaused = true }
+
+    func resume() {
+        guard isPaused else { return }
+        isPaused = false
+        if mayHaveMore { read() }
+    }
+
+    /// Gives out what has come, as far as it may be.
+    private func process() {
+        // Serving a request answers it, which comes back here: once is enough.
+        guard !isProcessing else { return }
+        isProcessing = true
+        defer { isProcessing = false }
+        do throws(HTTPError) {
+            while registration != nil, !isWhole, !closesAfterwards || current != nil, let event = try parser.next() {
+                handle(event)
+            }
+        } catch {
+            refuse(error)
+        }
+        if waitsForOther { server.keepAnEyeOnConnections() }
+    }
+
+    private func handle(_ event: HTTPParser.Event) {
+        switch event {
+        case .head(let head): begin(head)
+        case .body(let part): take(part)
+        case .end(let trailers): end(trailers)
+        }
+    }
+
+    private func begin(_ head: HTTPHead) {
+        let exchange = HTTPExchange(head, self)
+        current = exchange
+        closesAfterwards = head.isLastOnConnection
+        receiver = nil
+        switch server.service?.plan(exchange) {
+        case .collect(let limit): bodyLimit = limit
+        case .pass(let receiver): self.receiver = receiver
+        case nil: return close()
+        }
+        if case .counted(let count) = head.body, receiver == nil {
+            if count > bodyLimit { exchange.isTooLarge = true } else { exchange.body.reserveCapacity(count) }
+        }
+        if head.body != .none, head.fields["expect"]?.lowercased() == "100-continue", !exchange.isTooLarge {
+            send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+        }
+    }
+
+    private func take(_ part: ArraySlice<UInt8>) {
+        guard let current else { return }
+        if let receiver { return receiver.receive(part) }
+        if current.isTooLarge { return }
+        if current.body.count + part.count > bodyLimit {
+            current.isTooLarge = true
+            current.body = []
+        } else {
+            current.body.append(contentsOf: part)
+        }
+    }
+
+    private func end(_ trailers: HTTPFields) {
+        guard let current else { return }
+        isWhole = true
+        if let receiver {
+            self.receiver = nil
+            receiver.end(trailers: trailers)
+        } else if !current.isAnswered {
+            server.service?.serve(current)
+        }
+        if current.isAnswered, !current.isOpen { finishCurrent() }
+    }
+
+    private func refuse(_ error: HTTPError) {
+        closesAfterwards = true
+        if let current, !current.isOpen || isWhole || current.isAnswered { return close() }
+        var writer = HTTPWriter()
+        writer.statusLine(error.status)
+        writer.field("Content-Type", "application/json")
+        writer.field("Connection", "close")
+        let words = JSON.object([("errorType", .text("BadRequest")), ("errorMessage", .text(error.message))])
+        writer.body(Array(words.line.utf8))
+        current = nil
+        send(writer.bytes)
+        closeWhenSent()
+    }
+
+    /// The other side did not go on in time.
+    func giveUpWaiting() {
+        if pendingOutput == 0, current == nil || !isWhole {
+            refuse(HTTPError(408, "the request did not come to its end in time"))
+        } else {
+            close()
+        }
+    }
+
+    // MARK: writing
+
+    func send(_ bytes: [UInt8], canWait: Bool = false) {
+        guard registration != nil else { return }
+        if pendingOutput == 0 {
+            output = bytes
+            sent = 0
+        } else {
+            output.append(contentsOf: bytes)
+        }
+        if canWait, parser.backlog > 0 { return }
+        if !wantsOutput { flush() }
+    }
+
+    private func flush() {
+        guard let registration else { return }
+        let before = sent
+        while sent < output.count {
+            guard let count = Streams.write(descriptor.raw, output, from: sent) else { return close() }
+            if count == 0 { break }
+            sent += count
+        }
+        if sent > before { lastProgress = loop.now }
+        let isStuck = sent < output.count
+        if isStuck != wantsOutput {
+            wantsOutput = isStuck
+            loop.wantOutput(isStuck, registration)
+            if isStuck { server.keepAnEyeOnConnections() }
+        }
+        if !isStuck {
+            output = []
+            sent = 0
+            if closesWhenSent { return close() }
+            current?.whenDrained?()
+        }
+    }
+
+    private var closesWhenSent = false
+
+    private func closeWhenSent() {
+        closesWhenSent = true
+        if pendingOutput == 0 { close() }
+    }
+
+    // MARK: the end of an exchange, and of the connection
+
+    /// The answer is given; the request may still be on its way in.
+    func ended(_ exchange: HTTPExchange) {
+        guard exchange === current, isWhole else { return }
+        finishCurrent()
+    }
+
+    private func finishCurrent() {
+        current = nil
+        isWhole = false
+        if closesAfterwards { return closeWhenSent() }
+        guard !isProcessing else { return }
+        process()
+        if mayHaveMore { read() }
+    }
+
+    func close() {
+        guard let registration else { return }
+        loop.forget(registration)
+        self.registration = nil
+        server.remove(self)
+        let (exchange, receiver) = (current, receiver)
+        (current, self.receiver) = (nil, nil)
+        receiver?.cut()
+        exchange?.connectionClosed()
+        // The descriptor goes with the last reference, at the latest when this turn is over; the other side sees it now.
+        Streams.shutDown(descriptor.raw)
+    }
+}

@@ -1,0 +1,139 @@
+// Listeners, and the connections that came through them: how many there may be, and how long a slow one is waited for.
+
+package import Linux
+package import Wire
+
+/// What answers requests.
+package protocol HTTPService: AnyObject {
+    /// The head of a request has come: what shall become of its body. May answer at once; the body is then thrown away.
+    func plan(_ exchange: HTTPExchange) -> BodyPlan
+    /// The request is whole. It may be answered now or later.
+    func serve(_ exchange: HTTPExchange)
+}
+
+package enum BodyPlan {
+    /// Kept in `HTTPExchange.body`; of one that is larger nothing is kept, and `isTooLarge` says so.
+    case collect(limit: Int)
+    /// Given away part by part.
+    case pass(to: any BodyReceiver)
+}
+
+package protocol BodyReceiver: AnyObject {
+    func receive(_ part: ArraySlice<UInt8>)
+    func end(trailers: HTTPFields)
+    /// The connection ended in the middle.
+    func cut()
+}
+
+package struct HTTPServerLimits: Sendable {
+    package var connections = 1024
+    package var http = HTTPLimits()
+    /// A request whose next part does not come within this time, and an answer that is not taken, end the connection.
+    package var patience: UInt64 = 30_000_000_000
+
+    package init() {}
+}
+
+package final class HTTPServer {
+    let loop: EventLoop
+    let limits: HTTPServerLimits
+    private(set) weak var service: (any HTTPService)?
+    private var listeners: [Listener] = []
+    private var connections: [ObjectIdentifier: HTTPConnection] = [:]
+    private var sweep: Timer?
+    /// Whether the one at the other end may speak; asked once for each connection.
+    package var admits: (Int32) -> Bool = { _ in true }
+
+    package init(_ loop: EventLoop, _ service: any HTTPService, limits: HTTPServerLimits = HTTPServerLimits()) {
+        self.loop = loop
+        self.service = service
+        self.limits = limits
+    }
+
+    package var connectionCount: Int { connections.count }
+
+    package func listen(on descriptor: consuming FileDescriptor) throws(SystemError) {
+        let listener = Listener(descriptor, self)
+        try listener.begin()
+        listeners.append(listener)
+    }
+
+    /// No new connections; those that there are go on.
+    package func stopListening() {
+        for listener in listeners { listener.end() }
+        listeners = []
+    }
+
+    package func closeConnections() {
+        for connection in Array(connections.values) { connection.close() }
+    }
+
+    package func closeAll() {
+        stopListening()
+        closeConnections()
+        sweep?.cancel()
+    }
+
+    package var hasOpenExchanges: Bool { connections.values.contains { $0.hasOpenExchange } }
+
+    fileprivate func take(_ descriptor: consuming FileDescriptor) {
+        guard connections.count < limits.connections, admits(descriptor.raw) else { return }
+        StreamSockets.sendAtOnce(descriptor.raw)
+        let connection = HTTPConnection(descriptor, self)
+        connections[ObjectIdentifier(connection)] = connection
+        connection.begin()
+    }
+
+    func remove(_ connection: HTTPConnection) { connections[ObjectIdentifier(connection)] = nil }
+
+    /// Called when a connection waits for its other side in the middle of something.
+    func keepAnEyeOnConnections() {
+        guard sweep == nil else { return }
+        sweep = loop.after(limits.patience / 8) { [weak self] in self?.closeSlowOnes() }
+    }
+
+    private func closeSlowOnes() {
+        sweep = nil
+        let now = loop.now
+        var isAnyWaiting = false
+        for connection in Array(connections.values) where connection.waitsForOther {
+            if now - min(now, connection.lastProgress) > limits.patience {
+                connection.giveUpWaiting()
+            } else {
+                isAnyWaiting = true
+            }
+        }
+        if isAnyWaiting { keepAnEyeOnConnections() }
+    }
+}
+
+private final class Listener: Watched {
+    private let descriptor: FileDescriptor
+    private unowned let server: HTTPServer
+    private var registration: EventLoop.Registration?
+
+    init(_ descriptor: consuming FileDescriptor, _ server: HTTPServer) {
+        self.descriptor = descriptor
+        self.server = server
+    }
+
+    func begin() throws(SystemError) { registration = try server.loop.watch(descriptor.raw, self) }
+
+    func end() {
+        if let registration { server.loop.forget(registration) }
+        registration = nil
+    }
+
+    func isReady(toRead: Bool, toWrite: Bool) {
+        while registration != nil {
+            do throws(SystemError) {
+                guard let connection = try StreamSockets.accept(descriptor.raw) else { return }
+                server.take(connection)
+            } catch {
+                // No descriptor is free. Those who wait are taken up when one of ours has closed, or by this look again.
+                _ = server.loop.after(50_000_000) { [weak self] in self?.isReady(toRead: true, toWrite: false) }
+                return
+            }
+        }
+    }
+}

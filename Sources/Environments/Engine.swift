@@ -1,0 +1,63 @@
+// What all environments share: the loop they live on, the warden that makes their sandboxes, and the operator's choices.
+
+package import Lambda
+import Linux
+package import Reactor
+
+package struct EngineSettings: Sendable {
+    /// Holds `roots`, `functions` and `logs`.
+    package var state = "/var/lib/martlet"
+    package var place = Place()
+    /// An environment without an event for this long is frozen.
+    package var freezeAfterMS: UInt64 = 20
+    /// An environment without an event for this long ends.
+    package var idleAfterSeconds: UInt64 = 600
+    package var mostEnvironments = 1000
+    /// Limits of the sandbox that the operator does without.
+    package var waived: [String] = []
+
+    package init() {}
+}
+
+package final class Engine {
+    package let loop: EventLoop
+    package let warden: WardenLink
+    package let settings: EngineSettings
+    package let events = EventFeed()
+    package let metrics = Metrics()
+    package let randoms = Randoms()
+    let logs: LogStore
+
+    package init(_ loop: EventLoop, _ warden: WardenLink, _ settings: EngineSettings) {
+        self.loop = loop
+        self.warden = warden
+        self.settings = settings
+        logs = LogStore(directory: "\(settings.state)/logs", loop)
+    }
+
+    package func newTraceID() -> String {
+        Names.trace(second: Clock.wallMilliseconds / 1000, randoms.take(20))
+    }
+
+    // MARK: logs of functions
+
+    package func readLog(of function: String, limit: Int) -> [UInt8] { logs.read(function, limit: limit) }
+    package func followLog(of function: String, _ follower: LogFollower) { logs.follow(function, follower) }
+    package func unfollowLog(of function: String, _ follower: LogFollower) { logs.unfollow(function, follower) }
+    package func removeLog(of function: String) { logs.remove(function) }
+    package func flushLogs() { logs.flush() }
+
+    package var wallTime: WallTime { WallTime(milliseconds: Clock.wallMilliseconds) }
+}
+
+/// Random bytes of the kernel's, taken by the handful.
+package final class Randoms {
+    private var bytes: [UInt8] = []
+
+    package func take(_ count: Int) -> [UInt8] {
+        if bytes.count < count { bytes = Streams.random(256) }
+        let taken = Array(bytes.suffix(count))
+        bytes.removeLast(count)
+        return taken
+    }
+}

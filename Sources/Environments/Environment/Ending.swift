@@ -1,0 +1,96 @@
+// The end of an environment: extensions hear of it and have two seconds, then everything goes.
+
+import Lambda
+import Linux
+import Reactor
+
+extension Environment {
+    static let shutdownLimit: UInt64 = 2_000_000_000
+    /// The runtime's share of it, when there are extensions.
+    private static let runtimeShare: UInt64 = 300_000_000
+
+    /// Ends it; `hasEnded` is told when nothing of it runs any more. With an event in hand, that gets an error.
+    package func shutDown() {
+        guard advance(.shutDown) else { return }
+        deadlineTimer?.cancel()
+        freezer.thaw()
+        drainLogs()
+        telemetry.flush()
+        if let invocation {
+            self.invocation = nil
+            invocation.result.error = .failure(invocation.requestID)
+            invocation.result.payload = FunctionError.failure(invocation.requestID).payload
+            invocation.finish()
+        }
+        guard !extensions.externalNames.isEmpty, !isClearing else { return kill() }
+        // First the runtime, so that extensions see the last of it.
+        if let runtime = processes.first(where: { $0.role == .runtime }) {
+            engine.warden.signal(15, runtime.number, in: sandbox)
+            let number = runtime.number
+            endTimer = engine.loop.after(Self.runtimeShare) { [weak self] in self?.endRuntime(number) }
+        } else {
+            endExtensions()
+        }
+        let last = engine.loop.after(Self.shutdownLimit) { [weak self] in self?.kill() }
+        lastTimer = last
+    }
+
+    private func endRuntime(_ number: UInt32) {
+        engine.warden.signal(9, number, in: sandbox)
+        endExtensions()
+    }
+
+    private func endExtensions() {
+        endTimer?.cancel()
+        guard phase == .ending else { return }
+        if !extensions.tellShutdown(reason: "spindown", within: Self.shutdownLimit - Self.runtimeShare) { kill() }
+    }
+
+    /// A process has ended while the environment ends.
+    func endGoesOn() {
+        if processes.isEmpty {
+            kill()
+        } else if !processes.contains(where: { $0.role == .runtime }), !extensions.hasToldShutdown {
+            endExtensions()
+        }
+    }
+
+    private func kill() {
+        endTimer?.cancel()
+        lastTimer?.cancel()
+        engine.warden.kill(sandbox)
+    }
+
+    /// Nothing of the sandbox runs any more.
+    func isGone(_ error: FunctionError) {
+        guard advance(.gone) else { return }
+        for timer in [deadlineTimer, endTimer, lastTimer] { timer?.cancel() }
+        engine.metrics.environmentsEnded += 1
+        if let invocation {
+            self.invocation = nil
+            beginInvocation(invocation, Clock.now)
+            deadlineTimer?.cancel()
+            if invocation.deliveredAt > 0 {
+                invocation.figures.durationUS = (Clock.now - invocation.deliveredAt) / 1000
+            }
+            if !invocation.isAnswered {
+                invocation.figures.status = .error(type: error.type)
+                invocation.result.error = error
+                invocation.result.payload = error.payload
+                invocation.result.environment = id
+            }
+            log(lines.fault(engine.wallTime, requestID: invocation.requestID, error))
+            report(invocation)
+            invocation.finish()
+        }
+        if isFirstInit {
+            isFirstInit = false
+            owner?.initEnded(self, .failure(error))
+        }
+        api.server.closeAll()
+        runtimeLog?.close()
+        extensionLog?.close()
+        telemetry.close()
+        owner?.hasEnded(self)
+    }
+}

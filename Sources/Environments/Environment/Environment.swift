@@ -1,0 +1,171 @@
+// One execution environment: a sandbox in which one function version runs, one event at a time. What may happen when is
+// EnvironmentLife's to say; this object does it. The parts of its life are in files of their own: Starting, Invoking,
+// Failing, Ending.
+
+import Glibc
+package import Lambda
+import Linux
+import Reactor
+import Wire
+
+/// Hears of the turns in an environment's life; a dispatcher.
+package protocol EnvironmentOwner: AnyObject {
+    /// It waits for an event.
+    func isIdle(_ environment: Environment)
+    /// Its processes have failed; it can still serve, by starting anew.
+    func isBroken(_ environment: Environment)
+    /// The first init is over, one way or the other.
+    func initEnded(_ environment: Environment, _ result: Result<Void, FunctionError>)
+    func hasEnded(_ environment: Environment)
+}
+
+package final class Environment {
+    /// What people call it; the sandbox has a number.
+    package let id: String
+    package let function: FunctionVersion
+    package let logStream: String
+    let engine: Engine
+    let sandbox: UInt32
+    package internal(set) weak var owner: (any EnvironmentOwner)?
+
+    var life = EnvironmentLife()
+    package var phase: EnvironmentLife.Phase { life.phase }
+
+    // MARK: parts
+
+    var api: RuntimeAPI!
+    var extensions: Extensions!
+    var telemetry: Telemetry!
+    var runtimeLog: LogPipe?
+    var extensionLog: LogPipe?
+    var extensionLines: ExtensionLines?
+    var tail = LogTail()
+    var freezer = Freezer(nil)
+    /// One or none.
+    var peakMemoryFile = Descriptors(owning: [])
+
+    // MARK: processes
+
+    /// The numbers of those that run, with what they are.
+    var processes: [(number: UInt32, role: ProcessRole)] = []
+    var lastProcess: UInt32 = 0
+
+    // MARK: times, of the monotonic clock
+
+    package let createdAt: UInt64
+    var startingAt: UInt64 = 0
+    package internal(set) var idleSince: UInt64 = 0
+    package internal(set) var phases = Phases()
+    var deadlineTimer: Timer?
+    var endTimer: Timer?
+    var lastTimer: Timer?
+
+    // MARK: what it is busy with
+
+    package internal(set) var invocation: Invocation?
+    package internal(set) var served = 0
+    /// Init was over once: the next init is inside an invocation.
+    var hasBeenReady = false
+    var isFirstInit = true
+    /// Why the last start failed.
+    var initError: FunctionError?
+    /// The body that the runtime reported with it.
+    var initErrorBody: [UInt8]?
+    /// What is left of its processes is being ended.
+    var isClearing = false
+    var hasKilledAll = false
+    /// Why the warden would not make the sandbox: for the operator.
+    package internal(set) var refusalWords: String?
+    package var endsWhenIdle = false
+    var isQueuedForFreezing = false
+    var outcome: Outcome?
+
+    enum ProcessRole: Equatable {
+        case runtime
+        case external(name: String)
+    }
+
+    package init(_ function: FunctionVersion, _ engine: Engine, _ owner: any EnvironmentOwner) {
+        self.function = function
+        self.engine = engine
+        self.owner = owner
+        sandbox = engine.warden.newID()
+        id = Names.hex(engine.randoms.take(8))
+        logStream = Names.logStream(engine.wallTime, version: function.version, engine.randoms.take(16))
+        createdAt = engine.loop.now
+        api = RuntimeAPI(self)
+        extensions = Extensions(self)
+        telemetry = Telemetry(self)
+    }
+
+    /// Makes the change if it may be made now. A change that may not is a mistake of ours or a race that is over: the
+    /// caller goes no further.
+    func advance(_ event: EnvironmentLife.Event) -> Bool {
+        do throws(EnvironmentLife.NotNow) {
+            try life.apply(event)
+            engine.events.tell(
+                engine.wallTime.iso, "environment",
+                [
+                    ("environment", .text(id)), ("function", .text(function.name)), ("state", .text(phase.rawValue)),
+                    ("because", .text(event.rawValue)),
+                ])
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    var arn: String { engine.settings.place.functionARN(function.name) }
+
+    package var isFrozen: Bool { freezer.isFrozen }
+
+    package func freeze() {
+        if phase == .idle { freezer.freeze() }
+    }
+
+    // MARK: the log
+
+    var lines: ReportLines { ReportLines(function.configuration.logFormat) }
+
+    /// A line of the engine's own.
+    func log(_ line: String) {
+        guard !line.isEmpty else { return }
+        let bytes = Array(line.utf8)
+        engine.logs.append(bytes, to: function.name)
+        tail.add(bytes)
+    }
+
+    func drainLogs() {
+        runtimeLog?.drain()
+        extensionLog?.drain()
+    }
+
+    /// The most memory that was ever used, as the kernel counts.
+    func peakMemory() -> UInt64? {
+        guard peakMemoryFile.count > 0 else { return nil }
+        let count = Streams.readFromStart(peakMemoryFile[0], into: &engine.loop.scratch)
+        var value: UInt64 = 0
+        for byte in engine.loop.scratch[..<count] where byte >= 48 && byte <= 57 { value = value * 10 + UInt64(byte - 48) }
+        return value
+    }
+}
+
+extension Environment: LineReceiver {
+    func logLines(_ lines: ArraySlice<UInt8>) {
+        engine.logs.append(lines, to: function.name)
+        tail.add(lines)
+        if telemetry.isWanted { telemetry.functionLines(lines, requestID: invocation?.requestID) }
+    }
+}
+
+/// The lines of extensions: in the same log, of another kind to who subscribes.
+final class ExtensionLines: LineReceiver {
+    private unowned let environment: Environment
+    init(_ environment: Environment) { self.environment = environment }
+
+    func logLines(_ lines: ArraySlice<UInt8>) {
+        environment.engine.logs.append(lines, to: environment.function.name)
+        environment.tail.add(lines)
+        if environment.telemetry.isWanted { environment.telemetry.extensionLines(lines) }
+    }
+}

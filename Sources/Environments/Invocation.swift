@@ -1,0 +1,101 @@
+// One event on its way through a function, and what came of it.
+
+package import Lambda
+import Linux
+package import Wire
+
+/// Whoever waits for the answer.
+package protocol InvocationCaller: AnyObject {
+    /// The function answers in parts. Only when `Invocation.isStreamed`.
+    func streamBegins(contentType: String)
+    func stream(_ part: ArraySlice<UInt8>)
+    /// Bytes of a streamed answer that were not taken yet.
+    var pending: Int { get }
+    /// Comes once, last of all.
+    func finished(_ result: InvocationResult)
+}
+
+package struct InvocationResult: Sendable {
+    package var payload: [UInt8] = []
+    package var contentType = "application/json"
+    /// The function failed: the payload is its error.
+    package var error: FunctionError?
+    /// The last of the log, when it was asked for.
+    package var logTail: [UInt8]?
+    package var environment = ""
+    package var phases = Phases()
+}
+
+/// How long each part of an invocation took, in microseconds.
+package struct Phases: Equatable, Sendable {
+    package enum Start: String, Sendable {
+        /// A sandbox and a runtime were started for it.
+        case cold
+        /// An environment that was there already.
+        case warm
+    }
+
+    package var start = Start.warm
+    package var sandboxUS: UInt64 = 0
+    package var initUS: UInt64 = 0
+    package var invokeUS: UInt64 = 0
+
+    package var json: JSON {
+        .object([
+            ("start", .text(start.rawValue)), ("sandbox_us", .integer(Int64(sandboxUS))),
+            ("init_us", .integer(Int64(initUS))), ("invoke_us", .integer(Int64(invokeUS))),
+        ])
+    }
+}
+
+package final class Invocation {
+    package let requestID: String
+    package let payload: [UInt8]
+    package let function: FunctionVersion
+    package var traceID: String
+    /// JSON, not base64.
+    package var clientContext: String?
+    package var identity: String?
+    package var wantsLogTail = false
+    package var isStreamed = false
+
+    private var caller: (any InvocationCaller)?
+    var result = InvocationResult()
+    var figures = InvocationFigures()
+    /// When the runtime got it, on the monotonic clock.
+    var deliveredAt: UInt64 = 0
+    var isLogged = false
+    /// The time it has, from when it is given out or from when the environment starts anew for it.
+    var deadline: UInt64?
+
+    package init(
+        _ function: FunctionVersion, payload: [UInt8], requestID: String, traceID: String, _ caller: any InvocationCaller
+    ) {
+        self.function = function
+        self.payload = payload
+        self.requestID = requestID
+        self.traceID = traceID
+        self.caller = caller
+    }
+
+    /// The caller no longer waits: the function goes on, its answer goes nowhere.
+    package func abandon() { caller = nil }
+
+    var isFinished = false
+    var isAnswered = false
+
+    /// Called when the caller has taken what there was of a streamed answer.
+    package var whenDrained: (() -> Void)?
+
+    func streamBegins(contentType: String) { caller?.streamBegins(contentType: contentType) }
+    func stream(_ part: ArraySlice<UInt8>) { caller?.stream(part) }
+    var pendingOutput: Int { caller?.pending ?? 0 }
+
+    func finish() {
+        guard !isFinished else { return }
+        isFinished = true
+        let caller = caller
+        self.caller = nil
+        caller?.finished(result)
+    }
+}

@@ -1,0 +1,82 @@
+// The service inside a sandbox: which route a request takes. Untrusted code is at the other end of it, and may send what
+// it likes. Each route is in a file of its own.
+
+import Lambda
+import Linux
+import Reactor
+import Wire
+
+final class RuntimeAPI: HTTPService {
+    unowned let environment: Environment
+    private(set) var server: HTTPServer!
+    var runtime = RuntimeLife()
+    /// The runtime's request for an event, as long as there is none.
+    var waiting: HTTPExchange?
+    /// The event that the runtime has.
+    var current: (invocation: Invocation, deadlineMS: UInt64)?
+
+    /// More than any runtime needs, and few enough that a function that opens what it can harms nobody.
+    private static let mostConnections = 128
+
+    init(_ environment: Environment) {
+        self.environment = environment
+        var limits = HTTPServerLimits()
+        limits.connections = Self.mostConnections
+        server = HTTPServer(environment.engine.loop, self, limits: limits)
+    }
+
+    /// A runtime begins anew; what connections an earlier one had are over.
+    func reset() {
+        runtime = RuntimeLife()
+        (waiting, current) = (nil, nil)
+        server.closeConnections()
+    }
+
+    func plan(_ exchange: HTTPExchange) -> BodyPlan {
+        guard let route = RuntimeRoute(path: exchange.head.path) else {
+            exchange.answer(404, type: "text/plain; charset=utf-8", body: Array("404 page not found\n".utf8))
+            return .collect(limit: 0)
+        }
+        guard exchange.head.method == route.method else {
+            exchange.answer(405, [("Allow", route.method.rawValue)], type: nil, body: [])
+            return .collect(limit: 0)
+        }
+        if case .response(let id) = route, let streamed = streamedResponse(exchange, id: id) { return streamed }
+        return .collect(limit: route == .next ? 64 * 1024 : Payload.longestResponse)
+    }
+
+    func serve(_ exchange: HTTPExchange) {
+        guard let route = RuntimeRoute(path: exchange.head.path) else { return }
+        switch route {
+        case .next: next(exchange)
+        case .response(let id): response(exchange, id: id)
+        case .invocationError(let id): invocationError(exchange, id: id)
+        case .initError: initError(exchange)
+        case .ping: exchange.answer(200, type: "text/plain; charset=utf-8", body: Array("pong".utf8))
+        case .register: environment.extensions.register(exchange)
+        case .extensionNext: environment.extensions.next(exchange)
+        case .extensionInitError: environment.extensions.reportError(exchange, type: "Extension.InitError")
+        case .extensionExitError: environment.extensions.reportError(exchange, type: "Extension.ExitError")
+        case .telemetry: environment.telemetry.subscribe(exchange)
+        case .logs: environment.telemetry.subscribe(exchange)
+        }
+    }
+}
+
+extension HTTPExchange {
+    /// The answer to what was taken in.
+    func accept(canWait: Bool = false) {
+        answer(202, body: Self.acceptedBody, canWait: canWait)
+    }
+
+    private static let acceptedBody = Array("{\"status\":\"OK\"}\n".utf8)
+
+    func refuse(_ status: Int, type: String, _ message: String) {
+        answer(
+            status,
+            body: Array(
+                (JSON.object([("errorMessage", .text(message)), ("errorType", .text(type))]).line + "\n").utf8))
+    }
+
+    func refuse(_ refused: RuntimeLife.Refused) { refuse(403, type: refused.error.type, refused.error.message) }
+}

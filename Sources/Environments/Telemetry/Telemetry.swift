@@ -1,0 +1,186 @@
+// The Telemetry API: extensions subscribe to what happens, and get it in batches over HTTP or TCP, at an address in their
+// own sandbox.
+
+import Lambda
+import Linux
+import Reactor
+import Wire
+
+final class Telemetry {
+    private unowned let environment: Environment
+    private var subscriptions: [TelemetrySubscription] = []
+    /// Those that wait for a socket, in the order in which they asked.
+    private var waitingForSockets: [TelemetrySubscription] = []
+    private var initStarted: (time: String, at: UInt64)?
+
+    init(_ environment: Environment) { self.environment = environment }
+
+    /// Whether anything need be made at all.
+    var isWanted: Bool { !subscriptions.isEmpty }
+
+    // MARK: the route
+
+    func subscribe(_ exchange: HTTPExchange) {
+        guard environment.extensions.isKnown(exchange) else {
+            return exchange.refuse(
+                403, type: "Extension.UnknownExtensionIdentifier", "Unknown Lambda-Extension-Identifier")
+        }
+        guard environment.phase == .starting else {
+            return exchange.refuse(
+                403, type: "Telemetry.SubscriptionClosed", "Telemetry API subscription is closed already")
+        }
+        do throws(TelemetryOptions.Invalid) {
+            let options = try TelemetryOptions(body: exchange.body)
+            let subscription = TelemetrySubscription(options, environment.engine.loop) { [weak self] subscription in
+                guard let self else { return }
+                waitingForSockets.append(subscription)
+                environment.engine.warden.askForSocket(in: environment.sandbox)
+            }
+            subscriptions.append(subscription)
+            exchange.answer(200, type: "text/plain; charset=utf-8", body: Array("\"OK\"".utf8))
+            tell(
+                .platform, "platform.telemetrySubscription",
+                .object([
+                    ("name", .text(exchange.head.fields["lambda-extension-name"] ?? "")),
+                    ("state", .text("Subscribed")),
+                    ("types", .list(options.types.map { .text($0.rawValue) })),
+                ]))
+            replayInit(to: subscription)
+        } catch {
+            exchange.refuse(400, type: "ValidationError", error.message)
+        }
+    }
+
+    func socketCame(_ socket: consuming FileDescriptor) {
+        guard !waitingForSockets.isEmpty else { return }
+        waitingForSockets.removeFirst().take(socket)
+    }
+
+    /// What is gathered goes out now, because there may be no later.
+    func flush() {
+        for subscription in subscriptions { subscription.flush() }
+    }
+
+    func close() {
+        for subscription in subscriptions { subscription.close() }
+        (subscriptions, waitingForSockets) = ([], [])
+    }
+
+    // MARK: what happens
+
+    func initStarts() { initStarted = (environment.engine.wallTime.iso, environment.engine.loop.now) }
+
+    /// Init has begun before anybody could subscribe.
+    private func replayInit(to subscription: TelemetrySubscription) {
+        guard let initStarted else { return }
+        let function = environment.function
+        let record = JSON.object([
+            ("initializationType", .text("on-demand")), ("phase", .text("init")),
+            ("runtimeVersion", .text(function.configuration.runtime)), ("functionName", .text(function.name)),
+            ("functionVersion", .text(function.version)),
+        ])
+        subscription.add(.platform, Self.event(initStarted.time, "platform.initStart", record))
+    }
+
+    func initEnds(status: InvocationFigures.Status, durationUS: UInt64) {
+        guard isWanted else { return }
+        var done: [(String, JSON)] = [
+            ("initializationType", .text("on-demand")), ("phase", .text("init")), ("status", .text(status.name)),
+        ]
+        if case .error(let type) = status { done.append(("errorType", .text(type))) }
+        tell(.platform, "platform.initRuntimeDone", .object(done))
+        let metrics = JSON.object([("durationMs", ReportLines.number(durationUS))])
+        tell(
+            .platform, "platform.initReport",
+            .object([
+                ("initializationType", .text("on-demand")), ("phase", .text("init")), ("status", .text(status.name)),
+                ("metrics", metrics),
+            ]))
+    }
+
+    func extensionState(_ name: String, _ state: String, _ events: [String]) {
+        tell(
+            .platform, "platform.extension",
+            .object([
+                ("name", .text(name)), ("state", .text(state)), ("events", .list(events.map(JSON.text))),
+            ]))
+    }
+
+    func started(_ invocation: Invocation) {
+        tell(
+            .platform, "platform.start",
+            .object([
+                ("requestId", .text(invocation.requestID)), ("version", .text(environment.function.version)),
+                ("tracing", Self.tracing(invocation)),
+            ]))
+    }
+
+    func runtimeDone(_ invocation: Invocation, producedBytes: Int) {
+        let duration = ReportLines.number(invocation.figures.durationUS)
+        let span = JSON.object([
+            ("name", .text("responseLatency")), ("start", .text(environment.engine.wallTime.iso)),
+            ("durationMs", duration),
+        ])
+        tell(
+            .platform, "platform.runtimeDone",
+            .object(
+                status(invocation) + [
+                    ("requestId", .text(invocation.requestID)),
+                    (
+                        "metrics",
+                        .object([("durationMs", duration), ("producedBytes", .integer(Int64(producedBytes)))])
+                    ),
+                    ("spans", .list([span])), ("tracing", Self.tracing(invocation)),
+                ]))
+    }
+
+    func reported(_ invocation: Invocation) {
+        let figures = invocation.figures
+        var metrics: [(String, JSON)] = [
+            ("durationMs", ReportLines.number(figures.durationUS)),
+            ("billedDurationMs", .integer(Int64(figures.billedMS))),
+            ("memorySizeMB", .integer(Int64(figures.memoryMB))), ("maxMemoryUsedMB", .integer(Int64(figures.peakMB))),
+        ]
+        if let initUS = figures.initUS { metrics.append(("initDurationMs", ReportLines.number(initUS))) }
+        tell(
+            .platform, "platform.report",
+            .object(
+                status(invocation) + [
+                    ("requestId", .text(invocation.requestID)), ("metrics", .object(metrics)),
+                    ("tracing", Self.tracing(invocation)),
+                ]))
+    }
+
+    private func status(_ invocation: Invocation) -> [(String, JSON)] {
+        var members: [(String, JSON)] = [("status", .text(invocation.figures.status.name))]
+        if case .error(let type) = invocation.figures.status { members.append(("errorType", .text(type))) }
+        return members
+    }
+
+    private static func tracing(_ invocation: Invocation) -> JSON {
+        .object([("type", .text("X-Amzn-Trace-Id")), ("value", .text(invocation.traceID))])
+    }
+
+    func functionLines(_ lines: ArraySlice<UInt8>, requestID: String?) { tellLines(lines, .function, "function") }
+    func extensionLines(_ lines: ArraySlice<UInt8>) { tellLines(lines, .extension, "extension") }
+
+    private func tellLines(_ lines: ArraySlice<UInt8>, _ type: TelemetryOptions.EventType, _ name: String) {
+        guard subscriptions.contains(where: { $0.options.types.contains(type) }) else { return }
+        for line in lines.split(separator: 10) {
+            // A function that logs in JSON has its objects passed on as such.
+            let isObject = environment.function.configuration.logFormat == .json && line.first == UInt8(ascii: "{")
+            let object = isObject ? try? JSON(parsing: Array(line)) : nil
+            tell(type, name, object ?? .text(String(decoding: line, as: UTF8.self)))
+        }
+    }
+
+    private func tell(_ type: TelemetryOptions.EventType, _ name: String, _ record: @autoclosure () -> JSON) {
+        guard isWanted else { return }
+        let event = Self.event(environment.engine.wallTime.iso, name, record())
+        for subscription in subscriptions { subscription.add(type, event) }
+    }
+
+    static func event(_ time: String, _ type: String, _ record: JSON) -> [UInt8] {
+        Array(JSON.object([("time", .text(time)), ("type", .text(type)), ("record", record)]).line.utf8)
+    }
+}

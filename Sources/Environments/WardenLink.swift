@@ -1,0 +1,130 @@
+// The supervisor's end of the socket to the warden: requests out, replies to whom they are about.
+
+package import Linux
+package import Reactor
+package import Wire
+
+/// Hears what becomes of a sandbox.
+package protocol SandboxOwner: AnyObject {
+    func sandboxStarted(steps: [Step], _ given: inout GivenDescriptors)
+    func sandboxRefused(_ refusal: Refusal)
+    func sandboxEnded(_ outcome: Outcome)
+    func processStarted(_ number: UInt32)
+    func processRefused(_ number: UInt32, _ refusal: Refusal)
+    func processEnded(_ number: UInt32, _ ending: ProcessEnding)
+    func socketCame(_ socket: consuming FileDescriptor)
+}
+
+/// What the warden gave, each to be taken once.
+package struct GivenDescriptors: ~Copyable {
+    private let kinds: [Given]
+    private var descriptors: [Int32]
+
+    init(_ kinds: [Given], _ received: consuming Descriptors) {
+        self.kinds = kinds
+        var descriptors: [Int32] = []
+        while let next = received.next() { descriptors.append(next.release()) }
+        self.descriptors = descriptors
+    }
+
+    package mutating func take(_ kind: Given) -> FileDescriptor? {
+        guard let index = kinds.firstIndex(of: kind), index < descriptors.count, descriptors[index] >= 0 else {
+            return nil
+        }
+        defer { descriptors[index] = -1 }
+        return FileDescriptor(owning: descriptors[index])
+    }
+
+    deinit {
+        for raw in descriptors where raw >= 0 { _ = FileDescriptor(owning: raw) }
+    }
+}
+
+package final class WardenLink: Watched {
+    private let socket: MessageSocket
+    private let loop: EventLoop
+    private var registration: EventLoop.Registration?
+    private var owners: [UInt32: any SandboxOwner] = [:]
+    private var lastID: UInt32 = 0
+    /// Called when the warden has gone: nothing works without it.
+    package var whenGone: (String) -> Void = { _ in }
+
+    package init(_ socket: consuming MessageSocket, _ loop: EventLoop) throws(SystemError) {
+        self.socket = socket
+        self.loop = loop
+        registration = try loop.watch(self.socket.raw, self)
+    }
+
+    package func newID() -> UInt32 {
+        lastID += 1
+        return lastID
+    }
+
+    package func create(_ request: SandboxRequest, for owner: any SandboxOwner) {
+        owners[request.id] = owner
+        send(.create(request))
+    }
+
+    package func start(_ request: ProcessRequest, in id: UInt32, streams: [Int32]) {
+        send(.start(id: id, request), streams)
+    }
+
+    package func signal(_ number: Int32, _ process: UInt32, in id: UInt32) {
+        send(.signal(id: id, process: process, number: number))
+    }
+
+    package func killAll(in id: UInt32) { send(.killAll(id: id)) }
+    package func settle(_ id: UInt32) { send(.settle(id: id)) }
+    package func askForSocket(in id: UInt32) { send(.socket(id: id)) }
+    package func kill(_ id: UInt32) { send(.kill(id: id)) }
+
+    private func send(_ request: WardenRequest, _ descriptors: [Int32] = []) {
+        do throws(SystemError) {
+            try socket.send(request.encoded(), descriptors: descriptors)
+        } catch {
+            lose("the warden cannot be reached: \(error)")
+        }
+    }
+
+    private func lose(_ reason: String) {
+        guard let registration else { return }
+        loop.forget(registration)
+        self.registration = nil
+        whenGone(reason)
+    }
+
+    package func isReady(toRead: Bool, toWrite: Bool) {
+        while registration != nil {
+            guard let reception = try? socket.receive(block: false, limit: WardenReply.longest) else {
+                return lose("the warden's socket failed")
+            }
+            switch consume reception {
+            case .nothing: return
+            case .closed: return lose("the warden has ended")
+            case .message(let message):
+                guard let reply = try? WardenReply(decoding: message.bytes) else {
+                    return lose("the warden sent what is no message")
+                }
+                hear(reply, message.takeDescriptors())
+            }
+        }
+    }
+
+    private func hear(_ reply: WardenReply, _ descriptors: consuming Descriptors) {
+        switch reply {
+        case .started(let id, let steps, let kinds):
+            var given = GivenDescriptors(kinds, descriptors)
+            owners[id]?.sandboxStarted(steps: steps, &given)
+        case .refused(0, let refusal): lose(refusal.message)
+        case .refused(let id, let refusal): owners.removeValue(forKey: id)?.sandboxRefused(refusal)
+        case .ended(let id, let outcome): owners.removeValue(forKey: id)?.sandboxEnded(outcome)
+        case .processStarted(let id, let process): owners[id]?.processStarted(process)
+        case .processRefused(let id, let process, let refusal): owners[id]?.processRefused(process, refusal)
+        case .processEnded(let id, let process, let ending): owners[id]?.processEnded(process, ending)
+        case .socket(let id):
+            var descriptors = descriptors
+            if let socket = descriptors.next() { owners[id]?.socketCame(socket) }
+        case .swept: break
+        }
+    }
+}

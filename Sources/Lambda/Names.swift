@@ -1,0 +1,61 @@
+// Names that Lambda gives to things: functions, invocations, environments, traces, log streams.
+
+/// A function's name: letters, digits, hyphen and underscore, at most 64.
+package func isFunctionName(_ name: some StringProtocol) -> Bool {
+    !name.isEmpty && name.utf8.count <= 64
+        && name.utf8.allSatisfy { $0.isLetter || $0.isDigit || $0 == 45 || $0 == 95 }
+}
+
+/// Where functions say that they are: in no region of AWS, and yet somewhere, because code reads it.
+package struct Place: Equatable, Sendable {
+    package var region = "us-east-1"
+    package var account = "000000000000"
+
+    package init() {}
+
+    package func functionARN(_ name: String) -> String { "arn:aws:lambda:\(region):\(account):function:\(name)" }
+}
+
+package enum Names {
+    private static let digits = Array("0123456789abcdef".utf8)
+
+    /// A version-4 UUID of 16 random bytes.
+    package static func uuid(_ random: some Sequence<UInt8>) -> String {
+        var text: [UInt8] = []
+        text.reserveCapacity(36)
+        for (index, byte) in random.prefix(16).enumerated() {
+            if index == 4 || index == 6 || index == 8 || index == 10 { text.append(45) }
+            let value = index == 6 ? byte & 0x0f | 0x40 : index == 8 ? byte & 0x3f | 0x80 : byte
+            text.append(digits[Int(value >> 4)])
+            text.append(digits[Int(value & 15)])
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    package static func hex(_ bytes: some Sequence<UInt8>) -> String {
+        var text: [UInt8] = []
+        for byte in bytes {
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// The name that X-Ray gives to a request, not sampled.
+    package static func trace(second: UInt64, _ random: [UInt8]) -> String {
+        var time = String(second, radix: 16)
+        while time.count < 8 { time = "0" + time }
+        return "Root=1-\(time)-\(hex(random[..<12]));Parent=\(hex(random[12..<20]));Sampled=0"
+    }
+
+    /// `2026/01/31/[$LATEST]` and 32 hexadecimal digits.
+    package static func logStream(_ time: WallTime, version: String, _ random: some Sequence<UInt8>) -> String {
+        "\(time.date.replacing("-", with: "/"))/[\(version)]\(hex(random))"
+    }
+}
+
+extension String {
+    fileprivate func replacing(_ old: Character, with new: Character) -> String {
+        String(map { $0 == old ? new : $0 })
+    }
+}

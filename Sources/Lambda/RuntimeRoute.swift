@@ -1,0 +1,56 @@
+// The addresses that are served inside a sandbox, on one screen. Pure, because what asks is not to be trusted.
+
+package import Wire
+
+package enum RuntimeRoute: Equatable, Sendable {
+    case next
+    case response(id: String)
+    case invocationError(id: String)
+    case initError
+    case ping
+    case register
+    case extensionNext
+    case extensionInitError
+    case extensionExitError
+    case telemetry
+    case logs
+
+    package init?(path: some StringProtocol) {
+        // The two that are asked for again and again come first, and without being taken apart.
+        if path == "/2018-06-01/runtime/invocation/next" {
+            self = .next
+            return
+        }
+        let invocation = "/2018-06-01/runtime/invocation/"
+        if path.hasPrefix(invocation) {
+            let rest = path.dropFirst(invocation.utf8.count)
+            guard let slash = rest.firstIndex(of: "/"), slash > rest.startIndex else { return nil }
+            let id = String(rest[..<slash])
+            switch rest[slash...] {
+            case "/response": self = .response(id: id)
+            case "/error": self = .invocationError(id: id)
+            default: return nil
+            }
+            return
+        }
+        switch path {
+        case "/2018-06-01/runtime/init/error": self = .initError
+        case "/2018-06-01/ping": self = .ping
+        case "/2020-01-01/extension/register": self = .register
+        case "/2020-01-01/extension/event/next": self = .extensionNext
+        case "/2020-01-01/extension/init/error": self = .extensionInitError
+        case "/2020-01-01/extension/exit/error": self = .extensionExitError
+        case "/2022-07-01/telemetry": self = .telemetry
+        case "/2020-08-15/logs": self = .logs
+        default: return nil
+        }
+    }
+
+    package var method: HTTPMethod {
+        switch self {
+        case .next, .extensionNext, .ping: .get
+        case .telemetry, .logs: .put
+        default: .post
+        }
+    }
+}

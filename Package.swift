@@ -36,6 +36,23 @@ let package = Package(
         // Bytes and values: messages between the two programs, JSON. Pure.
         .target(name: "Wire", swiftSettings: strict),
 
+        // Zip archives and digests. Pure.
+        .target(name: "Archive", dependencies: ["Wire"], swiftSettings: strict),
+
+        // What Lambda says about functions: names, limits, errors, lives, log lines. Pure.
+        .target(name: "Lambda", dependencies: ["Wire"], swiftSettings: strict),
+
+        // One thread that waits for everything; HTTP connections on it.
+        .target(name: "Reactor", dependencies: ["Linux", "Wire"], swiftSettings: strict),
+
+        // Functions and the environments that run them, in the supervisor, without any right.
+        .target(
+            name: "Environments", dependencies: ["Archive", "Lambda", "Reactor", "Linux", "Wire"], swiftSettings: strict),
+
+        // The supervisor as a whole: its control socket, how it gives up root's rights, how it ends.
+        .target(
+            name: "Service", dependencies: ["Environments", "Lambda", "Reactor", "Linux", "Wire"], swiftSettings: strict),
+
         // The isolation itself; runs as root inside the warden.
         .target(name: "Sandbox", dependencies: ["Linux", "Wire", "CSeccomp"], swiftSettings: strict),
 
@@ -47,7 +64,7 @@ let package = Package(
 
         // The program for people.
         .executableTarget(
-            name: "martlet", dependencies: ["Warden", "Sandbox", "Linux", "Wire"], swiftSettings: strict,
+            name: "martlet", dependencies: ["Service", "Environments", "Lambda", "Archive", "Warden", "Sandbox", "Linux", "Wire"], swiftSettings: strict,
             linkerSettings: staticLink),
 
         // Without root, in seconds.

@@ -19,6 +19,7 @@ enum Martlet {
         }
         switch command {
         case "exec": _exit(ExecCommand.run(Array(arguments)))
+        case "serve": _exit(ServeCommand.run(Array(arguments)))
         case "doctor": _exit(DoctorCommand.run(Array(arguments)))
         case "help", "--help", "-h":
             Terminal.print(Help.topic(arguments.first))

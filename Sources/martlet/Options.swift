@@ -58,6 +58,15 @@ struct OptionReader {
         return number
     }
 
+    /// Permissions, in octal.
+    mutating func mode(of option: String) throws(UsageError) -> UInt32 {
+        let text = try value(of: option)
+        guard let mode = UInt32(text, radix: 8), mode <= 0o777 else {
+            throw UsageError(message: "\(option) \(text) is not possible: give permissions in octal, like 660")
+        }
+        return mode
+    }
+
     mutating func name<Name: RawRepresentable & CaseIterable>(
         of option: String, _: Name.Type
     ) throws(UsageError) -> Name where Name.RawValue == String {

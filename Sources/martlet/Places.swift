@@ -9,6 +9,14 @@ struct Places {
     var run = environment("MARTLET_RUN") ?? "/run/martlet"
     var cgroup = environment("MARTLET_CGROUP")
 
+    var socket: String { "\(run)/control.sock" }
+
+    /// A path as the engine must have it: it may have another working directory.
+    static func absolute(_ path: String) throws(UsageError) -> String {
+        if path.isEmpty { throw UsageError(message: "an empty path names nothing") }
+        return path.hasPrefix("/") ? path : Files.workingDirectory() + "/" + path
+    }
+
     /// The directory of a runtime's root, or why there is none.
     func root(of runtime: String) throws(Refusal) -> String {
         let path = "\(state)/roots/\(runtime)"

@@ -26,7 +26,7 @@ private func fuzzOneInput(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let bytes = unsafe Array(UnsafeBufferPointer(start: start, count: count))
     guard let choice = bytes.first else { return 0 }
     let rest = Array(bytes.dropFirst())
-    switch choice % 5 {
+    switch choice % 7 {
     case 0:
         if let request = try? WardenRequest(decoding: rest) {
             // What is understood is said again in the same words.
@@ -39,9 +39,27 @@ private func fuzzOneInput(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
         }
     case 2: _ = try? InitRequest(decoding: rest)
     case 3: _ = try? InitReport(decoding: rest)
+    case 4: fuzzJSON(rest)
+    case 5:
+        // Bytes have one form only, so what is understood is written as it was.
+        if let plain = try? Base64.decode(rest, limit: 4096) { precondition(Base64.encode(plain) == rest) }
     default:
         let text = String(decoding: rest, as: UTF8.self)
         _ = Hierarchies(mounts: text, membership: text, named: nil)
     }
     return 0
+}
+
+/// Both readers of JSON agree, and what is understood is written so that it is understood again.
+private func fuzzJSON(_ bytes: [UInt8]) {
+    var wrong: JSONError?
+    do throws(JSONError) { try JSON.validate(bytes) } catch { wrong = error }
+    do throws(JSONError) {
+        let value = try JSON(parsing: bytes)
+        precondition(wrong == nil)
+        precondition((try? JSON(parsing: value.bytes)) == value)
+    } catch {
+        let isUnheld = [.loneSurrogate, .numberTooLarge, .tooManyValues].contains(error.problem)
+        precondition(isUnheld || error == wrong)
+    }
 }

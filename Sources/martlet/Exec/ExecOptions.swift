@@ -36,9 +36,9 @@ struct ExecOptions {
             switch name {
             case "--help": return .help
             case "--runtime": runtime = try reader.value(of: name)
-            case "--root": root = try absolute(reader.value(of: name))
-            case "--code": options.request.code = try absolute(reader.value(of: name))
-            case "--layer": options.request.layers.append(try absolute(reader.value(of: name)))
+            case "--root": root = try Places.absolute(reader.value(of: name))
+            case "--code": options.request.code = try Places.absolute(reader.value(of: name))
+            case "--layer": options.request.layers.append(try Places.absolute(reader.value(of: name)))
             case "--memory":
                 options.request.memoryMB = try reader.number(of: name, in: SandboxRequest.memoryRange, unit: "MB")
             case "--tmp":
@@ -54,8 +54,8 @@ struct ExecOptions {
                 }
             case "--waive": options.request.waived.append(try reader.name(of: name, Limit.self))
             case "--without": options.request.without.append(try reader.name(of: name, Measure.self))
-            case "--state": options.places.state = try absolute(reader.value(of: name))
-            case "--run": options.places.run = try absolute(reader.value(of: name))
+            case "--state": options.places.state = try Places.absolute(reader.value(of: name))
+            case "--run": options.places.run = try Places.absolute(reader.value(of: name))
             case "--cgroup": options.places.cgroup = try reader.value(of: name)
             case "--explain": options.explain = true
             case "--json": options.json = true
@@ -93,11 +93,5 @@ struct ExecOptions {
             }
         }
         return all
-    }
-
-    /// A path as a request must have it: a keeper may have another working directory.
-    private static func absolute(_ path: String) throws(UsageError) -> String {
-        if path.isEmpty { throw UsageError(message: "an empty path names nothing") }
-        return path.hasPrefix("/") ? path : Files.workingDirectory() + "/" + path
     }
 }

@@ -1,0 +1,117 @@
+// Events for functions, and their answers back to who sent them.
+
+import Environments
+import Lambda
+import Reactor
+import Wire
+
+extension ControlService {
+    func invokeFunction(_ name: String, _ exchange: HTTPExchange) throws(ControlError) {
+        let invocation = try invocation(of: try function(name), exchange)
+        do throws(Dispatcher.Refused) {
+            try dispatcher.invoke(invocation)
+        } catch {
+            throw ControlError(error)
+        }
+    }
+
+    func invokeEnvironment(_ id: String, _ exchange: HTTPExchange) throws(ControlError) {
+        let environment = try environment(id)
+        let invocation = try invocation(of: environment.function, exchange)
+        do throws(Dispatcher.Refused) {
+            try dispatcher.invoke(invocation, on: environment)
+        } catch {
+            throw ControlError(error)
+        }
+    }
+
+    private func invocation(of function: FunctionVersion, _ exchange: HTTPExchange) throws(ControlError) -> Invocation {
+        var payload = exchange.body
+        exchange.forgetBody()
+        if payload.isEmpty {
+            payload = Array("{}".utf8)
+        } else {
+            do throws(JSONError) {
+                try JSON.validate(payload)
+            } catch {
+                throw .invalid("the event is not JSON: \(error)")
+            }
+        }
+        let fields = exchange.head.fields
+        let caller = ControlCaller(exchange)
+        let invocation = Invocation(
+            function, payload: payload, requestID: Names.uuid(engine.randoms.take(16)),
+            traceID: fields["martlet-trace-id"] ?? engine.newTraceID(), caller)
+        caller.invocation = invocation
+        if let context = fields["martlet-client-context"] {
+            guard let bytes = try? Base64.decode(context, limit: 4096), (try? JSON.validate(bytes)) != nil else {
+                throw .invalid("Martlet-Client-Context is not base64 of JSON of at most 4096 bytes")
+            }
+            invocation.clientContext = String(decoding: bytes, as: UTF8.self)
+        }
+        invocation.wantsLogTail = fields["martlet-log"] == "tail"
+        invocation.isStreamed = fields["martlet-response-mode"] == "streaming"
+        return invocation
+    }
+}
+
+/// Whoever sent an event, as a connection.
+private final class ControlCaller: InvocationCaller {
+    private let exchange: HTTPExchange
+    weak var invocation: Invocation?
+
+    init(_ exchange: HTTPExchange) {
+        self.exchange = exchange
+        exchange.whenGone = { [weak self] in self?.invocation?.abandon() }
+    }
+
+    func streamBegins(contentType: String) {
+        exchange.whenDrained = { [weak self] in self?.invocation?.whenDrained?() }
+        let requestID = invocation?.requestID ?? ""
+        exchange.beginStream(
+            200,
+            [
+                ("Martlet-Request-Id", requestID),
+                ("Trailer", "Martlet-Function-Error, Martlet-Error-Type, Martlet-Error-Body"),
+            ], type: contentType)
+    }
+
+    func stream(_ part: ArraySlice<UInt8>) { exchange.stream(part) }
+    var pending: Int { exchange.pending }
+
+    func finished(_ result: InvocationResult) {
+        if exchange.isAnswered { return finishStream(result) }
+        var writer = HTTPWriter(reserving: 384 + result.payload.count)
+        writer.put("HTTP/1.1 200 OK\r\n")
+        writer.field("Content-Type", result.contentType)
+        writer.put("Martlet-Request-Id: ")
+        writer.put(invocation?.requestID ?? "")
+        writer.put("\r\nMartlet-Environment: ")
+        writer.put(result.environment)
+        writer.put("\r\nMartlet-Started: ")
+        writer.put(result.phases.start.rawValue)
+        writer.put("\r\nMartlet-Phases: sandbox=")
+        writer.put(Int(result.phases.sandboxUS))
+        writer.put(", init=")
+        writer.put(Int(result.phases.initUS))
+        writer.put(", invoke=")
+        writer.put(Int(result.phases.invokeUS))
+        writer.put("\r\n")
+        if let error = result.error {
+            writer.field("Martlet-Function-Error", "Unhandled")
+            writer.field("Martlet-Error-Type", error.type)
+        }
+        if let tail = result.logTail {
+            writer.field("Martlet-Log-Result", String(decoding: Base64.encode(tail), as: UTF8.self))
+        }
+        exchange.answer(writer, result.payload)
+    }
+
+    private func finishStream(_ result: InvocationResult) {
+        guard let error = result.error else { return exchange.endStream() }
+        exchange.endStream(trailers: [
+            ("Martlet-Function-Error", "Unhandled"), ("Martlet-Error-Type", error.type),
+            ("Martlet-Error-Body", String(decoding: Base64.encode(result.payload), as: UTF8.self)),
+        ])
+    }
+}

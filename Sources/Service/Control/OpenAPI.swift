@@ -1,0 +1,3 @@
+// The description of the control socket that it serves itself.
+
+let openAPIDocument = "{}"

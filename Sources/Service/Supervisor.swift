@@ -1,0 +1,136 @@
+// The supervisor as a whole: everything that lives on its one loop, from the moment when it has no rights any more until
+// the last environment has ended.
+
+import Environments
+import Glibc
+import Lambda
+import Linux
+import Reactor
+package import Wire
+
+package final class Supervisor {
+    let loop: EventLoop
+    let engine: Engine
+    let store: FunctionStore
+    let dispatcher: Dispatcher
+    let log: Logger
+    private let settings: ServiceSettings
+    private var control: ControlService?
+    private var server: HTTPServer?
+    private var signals: SignalWatch?
+    private var isClosing = false
+    private var exitStatus: Int32 = 0
+    /// Removes what nobody uses any more.
+    private var housekeeping: Timer?
+
+    package init(_ standing: consuming Standing, _ settings: ServiceSettings) throws(Refusal) {
+        self.settings = settings
+        log = Logger(settings.logFormat)
+        do throws(SystemError) {
+            loop = try EventLoop()
+            var listeners = standing.listener
+            engine = Engine(loop, try WardenLink(standing.warden, loop), settings.engine)
+            let worker = try Worker(loop)
+            store = FunctionStore(state: settings.engine.state, worker, engine.randoms)
+            dispatcher = Dispatcher(engine)
+            if let listener = listeners.next() { try serve(on: listener) }
+            signals = try SignalWatch([SIGTERM, SIGINT], loop) { [weak self] in self?.close() }
+        } catch {
+            throw Refusal(.step, "begin to serve: \(error)")
+        }
+        engine.warden.whenGone = { [weak self] reason in self?.lose(reason) }
+        for complaint in store.load() { log.complain(complaint) }
+        keepHouse()
+    }
+
+    private func serve(on listener: consuming FileDescriptor) throws(SystemError) {
+        let control = ControlService(engine, store, dispatcher, log)
+        let server = HTTPServer(loop, control)
+        (self.control, self.server) = (control, server)
+        let (own, group) = (settings.user, settings.socketGroup)
+        let isForAll = settings.socketMode & 0o002 != 0
+        let log = log
+        server.admits = { raw in
+            guard let peer = try? StreamSockets.peer(of: raw) else { return false }
+            if peer.user == 0 || peer.user == own || isForAll { return true }
+            if let group, peer.group == group || StreamSockets.peer(of: raw, isIn: group) { return true }
+            log.complain("a connection was refused", [("user", String(peer.user))])
+            return false
+        }
+        try server.listen(on: listener)
+    }
+
+    /// Serves until it is told to stop.
+    package func run() -> Int32 {
+        if let socket = settings.socket {
+            log.note("ready", [("socket", socket), ("functions", String(store.all.count))])
+        }
+        Notification.ready()
+        return untilTheEnd()
+    }
+
+    func untilTheEnd() -> Int32 {
+        do throws(SystemError) {
+            try loop.run()
+        } catch {
+            log.complain("the loop failed: \(error)")
+            return 1
+        }
+        return exitStatus
+    }
+
+    private func keepHouse() {
+        housekeeping = loop.after(2_000_000_000) { [weak self] in
+            self?.store.removeRemains()
+            self?.keepHouse()
+        }
+    }
+
+    // MARK: the end
+
+    /// In order: no new connections, events that run come to their end, environments end, then we do. Told a second time,
+    /// it does not wait.
+    func close() {
+        if isClosing { return dispatcher.closeNow() }
+        isClosing = true
+        log.note("draining", [("environments", String(dispatcher.count))])
+        Notification.stopping()
+        server?.stopListening()
+        _ = loop.after(settings.drainSeconds * 1_000_000_000) { [weak self] in self?.dispatcher.closeNow() }
+        dispatcher.close { [weak self] in
+            guard let self else { return }
+            // What was answered just now has yet to leave.
+            loop.afterThisTurn { self.end() }
+        }
+    }
+
+    private func end() {
+        server?.closeAll()
+        engine.flushLogs()
+        store.removePassing()
+        log.note("ended")
+        loop.stop()
+    }
+
+    private func lose(_ reason: String) {
+        log.complain(reason)
+        exitStatus = 1
+        end()
+    }
+}
+
+/// Calls when one of these signals has come.
+private final class SignalWatch: Watched {
+    private let descriptor: FileDescriptor
+    private let heard: () -> Void
+
+    init(_ numbers: [Int32], _ loop: EventLoop, _ heard: @escaping () -> Void) throws(SystemError) {
+        descriptor = try Signals.divert(numbers)
+        self.heard = heard
+        _ = try loop.watch(descriptor.raw, self)
+    }
+
+    func isReady(toRead: Bool, toWrite: Bool) {
+        for _ in (try? Signals.take(from: descriptor)) ?? [] { heard() }
+    }
+}

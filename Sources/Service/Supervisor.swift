@@ -30,14 +30,17 @@ package final class Supervisor {
             loop = try EventLoop()
             var listeners = standing.listener
             engine = Engine(loop, try WardenLink(standing.warden, loop), settings.engine)
+            // Before there is a second thread, which would take them otherwise.
+            let signals = try SignalWatch([SIGTERM, SIGINT], loop)
+            self.signals = signals
             let worker = try Worker(loop)
             store = FunctionStore(state: settings.engine.state, worker, engine.randoms)
             dispatcher = Dispatcher(engine)
             if let listener = listeners.next() { try serve(on: listener) }
-            signals = try SignalWatch([SIGTERM, SIGINT], loop) { [weak self] in self?.close() }
         } catch {
             throw Refusal(.step, "begin to serve: \(error)")
         }
+        signals?.heard = { [weak self] in self?.close() }
         engine.warden.whenGone = { [weak self] reason in self?.lose(reason) }
         for complaint in store.load() { log.complain(complaint) }
         keepHouse()
@@ -122,11 +125,10 @@ package final class Supervisor {
 /// Calls when one of these signals has come.
 private final class SignalWatch: Watched {
     private let descriptor: FileDescriptor
-    private let heard: () -> Void
+    var heard: () -> Void = {}
 
-    init(_ numbers: [Int32], _ loop: EventLoop, _ heard: @escaping () -> Void) throws(SystemError) {
+    init(_ numbers: [Int32], _ loop: EventLoop) throws(SystemError) {
         descriptor = try Signals.divert(numbers)
-        self.heard = heard
         _ = try loop.watch(descriptor.raw, self)
     }
 

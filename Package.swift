@@ -86,7 +86,10 @@ let package = Package(
             swiftSettings: strict),
 
         .executableTarget(
-            name: "bench-exec", dependencies: ["IntegrationSupport", "Linux"], path: "Tests/Benchmarks",
+            name: "bench-exec", dependencies: ["IntegrationSupport", "Linux"], path: "Tests/Benchmarks/Exec",
+            swiftSettings: strict, linkerSettings: staticLink),
+        .executableTarget(
+            name: "bench-invoke", dependencies: ["IntegrationSupport", "Linux", "Wire"], path: "Tests/Benchmarks/Invoke",
             swiftSettings: strict, linkerSettings: staticLink),
     ]
 )

@@ -10,6 +10,17 @@ package enum StreamSockets {
         return FileDescriptor(owning: Int32(try Kernel.check(result, "listen", path)))
     }
 
+    /// Two ends of one stream, both close-on-exec.
+    package static func pair() throws(SystemError) -> (here: Int32, there: Int32) {
+        var ends: (Int32, Int32) = (-1, -1)
+        let type = Int(SOCK_STREAM.rawValue) | Int(SOCK_CLOEXEC.rawValue)
+        let result = unsafe withUnsafeMutablePointer(to: &ends) {
+            Kernel.call(CLINUX_SYS_socketpair, Int(AF_UNIX), type, 0, Int(bitPattern: $0))
+        }
+        try Kernel.check(result, "socketpair")
+        return ends
+    }
+
     /// A connection whose reads and writes wait.
     package static func connect(to path: String) throws(SystemError) -> FileDescriptor {
         let result = unsafe path.withCString { unsafe clinux_unix_connect($0) }

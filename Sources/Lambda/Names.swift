@@ -6,6 +6,11 @@ package func isFunctionName(_ name: some StringProtocol) -> Bool {
         && name.utf8.allSatisfy { $0.isLetter || $0.isDigit || $0 == 45 || $0 == 95 }
 }
 
+/// The same of a name as bytes.
+package func isFunctionName(_ name: ArraySlice<UInt8>) -> Bool {
+    !name.isEmpty && name.count <= 64 && name.allSatisfy { $0.isLetter || $0.isDigit || $0 == 45 || $0 == 95 }
+}
+
 /// Where functions say that they are: in no region of AWS, and yet somewhere, because code reads it.
 package struct Place: Equatable, Sendable {
     package var region = "us-east-1"
@@ -20,10 +25,11 @@ package enum Names {
     private static let digits = Array("0123456789abcdef".utf8)
 
     /// A version-4 UUID of 16 random bytes.
-    package static func uuid(_ random: some Sequence<UInt8>) -> String {
+    package static func uuid(_ random: [UInt8]) -> String {
         var text: [UInt8] = []
         text.reserveCapacity(36)
-        for (index, byte) in random.prefix(16).enumerated() {
+        for index in 0..<16 {
+            let byte = random[index]
             if index == 4 || index == 6 || index == 8 || index == 10 { text.append(45) }
             let value = index == 6 ? byte & 0x0f | 0x40 : index == 8 ? byte & 0x3f | 0x80 : byte
             text.append(digits[Int(value >> 4)])
@@ -32,8 +38,9 @@ package enum Names {
         return String(decoding: text, as: UTF8.self)
     }
 
-    package static func hex(_ bytes: some Sequence<UInt8>) -> String {
+    package static func hex(_ bytes: [UInt8]) -> String {
         var text: [UInt8] = []
+        text.reserveCapacity(2 * bytes.count)
         for byte in bytes {
             text.append(digits[Int(byte >> 4)])
             text.append(digits[Int(byte & 15)])
@@ -45,11 +52,11 @@ package enum Names {
     package static func trace(second: UInt64, _ random: [UInt8]) -> String {
         var time = String(second, radix: 16)
         while time.count < 8 { time = "0" + time }
-        return "Root=1-\(time)-\(hex(random[..<12]));Parent=\(hex(random[12..<20]));Sampled=0"
+        return "Root=1-\(time)-\(hex(Array(random[..<12])));Parent=\(hex(Array(random[12..<20])));Sampled=0"
     }
 
     /// `2026/01/31/[$LATEST]` and 32 hexadecimal digits.
-    package static func logStream(_ time: WallTime, version: String, _ random: some Sequence<UInt8>) -> String {
+    package static func logStream(_ time: WallTime, version: String, _ random: [UInt8]) -> String {
         "\(time.date.replacing("-", with: "/"))/[\(version)]\(hex(random))"
     }
 }

@@ -15,25 +15,27 @@ package enum RuntimeRoute: Equatable, Sendable {
     case telemetry
     case logs
 
-    package init?(path: some StringProtocol) {
-        // The two that are asked for again and again come first, and without being taken apart.
-        if path == "/2018-06-01/runtime/invocation/next" {
+    package init?(path: ArraySlice<UInt8>) {
+        // The two that are asked for again and again come first, and as bytes.
+        if path.equals("/2018-06-01/runtime/invocation/next") {
             self = .next
             return
         }
-        let invocation = "/2018-06-01/runtime/invocation/"
-        if path.hasPrefix(invocation) {
-            let rest = path.dropFirst(invocation.utf8.count)
-            guard let slash = rest.firstIndex(of: "/"), slash > rest.startIndex else { return nil }
-            let id = String(rest[..<slash])
-            switch rest[slash...] {
-            case "/response": self = .response(id: id)
-            case "/error": self = .invocationError(id: id)
-            default: return nil
+        let invocation: StaticString = "/2018-06-01/runtime/invocation/"
+        if path.begins(with: invocation) {
+            let rest = path.dropFirst(invocation.utf8CodeUnitCount)
+            guard let slash = rest.firstIndex(of: UInt8(ascii: "/")), slash > rest.startIndex else { return nil }
+            let id = String(decoding: rest[..<slash], as: UTF8.self)
+            if rest[slash...].equals("/response") {
+                self = .response(id: id)
+            } else if rest[slash...].equals("/error") {
+                self = .invocationError(id: id)
+            } else {
+                return nil
             }
             return
         }
-        switch path {
+        switch String(decoding: path, as: UTF8.self) {
         case "/2018-06-01/runtime/init/error": self = .initError
         case "/2018-06-01/ping": self = .ping
         case "/2020-01-01/extension/register": self = .register

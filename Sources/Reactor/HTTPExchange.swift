@@ -11,7 +11,8 @@ package final class HTTPExchange {
     package var whenGone: (() -> Void)?
     /// Called when an answer that is sent in parts has been taken so far.
     package var whenDrained: (() -> Void)?
-    private weak var connection: HTTPConnection?
+    /// Let go when the exchange is over: until then each holds the other.
+    private var connection: HTTPConnection?
     private var state = State.waiting
 
     private enum State {
@@ -33,7 +34,7 @@ package final class HTTPExchange {
     /// - Parameter canWait: the answer need not leave before that to the next request, if that has come already
     package func answer(
         _ status: Int, _ fields: [(String, String)] = [], type: String? = "application/json",
-        body: some Collection<UInt8>, canWait: Bool = false
+        body: [UInt8], canWait: Bool = false
     ) {
         var writer = HTTPWriter(reserving: 256 + body.count)
         writer.statusLine(status)
@@ -43,12 +44,12 @@ package final class HTTPExchange {
     }
 
     /// The same with a head that was written elsewhere, up to but not including its length.
-    package func answer(_ writer: consuming HTTPWriter, _ body: some Collection<UInt8>) {
+    package func answer(_ writer: consuming HTTPWriter, _ body: [UInt8]) {
         var writer = writer
         finish(&writer, body, false)
     }
 
-    private func finish(_ writer: inout HTTPWriter, _ body: some Collection<UInt8>, _ canWait: Bool) {
+    private func finish(_ writer: inout HTTPWriter, _ body: [UInt8], _ canWait: Bool) {
         guard state == .waiting, let connection else { return }
         if connection.closesAfterwards { writer.field("Connection", "close") }
         if head.method == .head {
@@ -59,6 +60,12 @@ package final class HTTPExchange {
         }
         state = .done
         connection.send(writer.bytes, canWait: canWait)
+        letGo(of: connection)
+    }
+
+    private func letGo(of connection: HTTPConnection) {
+        self.connection = nil
+        (whenGone, whenDrained) = (nil, nil)
         connection.ended(self)
     }
 
@@ -77,7 +84,7 @@ package final class HTTPExchange {
         connection.send(writer.bytes)
     }
 
-    package func stream(_ part: some Collection<UInt8>) {
+    package func stream(_ part: ArraySlice<UInt8>) {
         guard state == .streaming, let connection else { return }
         var writer = HTTPWriter(reserving: part.count + 16)
         writer.chunk(part)
@@ -90,13 +97,14 @@ package final class HTTPExchange {
         writer.lastChunk(trailers: trailers)
         state = .done
         connection.send(writer.bytes)
-        connection.ended(self)
+        letGo(of: connection)
     }
 
     /// Ends an answer in the middle so that the other side sees that it is not whole.
     package func abort() {
         guard let connection else { return }
         state = .done
+        self.connection = nil
         connection.close()
     }
 
@@ -108,9 +116,9 @@ package final class HTTPExchange {
     package func resumeReading() { connection?.resume() }
 
     func connectionClosed() {
+        connection = nil
         guard state != .done else { return }
         state = .done
-        connection = nil
         let gone = whenGone
         (whenGone, whenDrained) = (nil, nil)
         gone?()

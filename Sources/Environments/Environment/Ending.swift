@@ -27,11 +27,11 @@ extension Environment {
         if let runtime = processes.first(where: { $0.role == .runtime }) {
             engine.warden.signal(15, runtime.number, in: sandbox)
             let number = runtime.number
-            endTimer = engine.loop.after(Self.runtimeShare) { [weak self] in self?.endRuntime(number) }
+            endTimer = engine.loop.after(Self.runtimeShare) { [unowned self] in endRuntime(number) }
         } else {
             endExtensions()
         }
-        let last = engine.loop.after(Self.shutdownLimit) { [weak self] in self?.kill() }
+        let last = engine.loop.after(Self.shutdownLimit) { [unowned self] in kill() }
         lastTimer = last
     }
 
@@ -85,12 +85,12 @@ extension Environment {
         }
         if isFirstInit {
             isFirstInit = false
-            owner?.initEnded(self, .failure(error))
+            owner.initEnded(self, .failure(error))
         }
         api.server.closeAll()
         runtimeLog?.close()
         extensionLog?.close()
         telemetry.close()
-        owner?.hasEnded(self)
+        owner.hasEnded(self)
     }
 }

@@ -26,7 +26,8 @@ package final class Environment {
     package let logStream: String
     let engine: Engine
     let sandbox: UInt32
-    package internal(set) weak var owner: (any EnvironmentOwner)?
+    /// Outlives all its environments. Not weak: a weak reference slows every use of what it is to.
+    unowned let owner: any EnvironmentOwner
 
     var life = EnvironmentLife()
     package var phase: EnvironmentLife.Phase { life.phase }

@@ -31,7 +31,7 @@ extension Environment {
         telemetry.flush()
         if wasStarting { initFailed(failure) } else { failInvocation(failure) }
         clear(because: failure)
-        owner?.isBroken(self)
+        owner.isBroken(self)
     }
 
     private func error(of failure: Failure, _ requestID: String) -> FunctionError {
@@ -102,7 +102,7 @@ extension Environment {
             phases.initUS = took
             engine.warden.settle(sandbox)
             telemetry.initEnds(status: status, durationUS: took)
-            owner?.initEnded(self, .failure(error))
+            owner.initEnded(self, .failure(error))
         }
         guard inInvocation, let invocation else { return }
         // The second init, inside the invocation, has failed too: that is the answer.
@@ -159,7 +159,7 @@ extension Environment {
         if grace == 0 {
             killAll()
         } else {
-            endTimer = engine.loop.after(grace) { [weak self] in self?.killAll() }
+            endTimer = engine.loop.after(grace) { [unowned self] in killAll() }
         }
         checkCleared()
     }
@@ -168,9 +168,9 @@ extension Environment {
         guard isClearing else { return }
         hasKilledAll = true
         engine.warden.killAll(in: sandbox)
-        endTimer = engine.loop.after(Self.shutdownLimit) { [weak self] in
+        endTimer = engine.loop.after(Self.shutdownLimit) { [unowned self] in
             // Something in there does not even die of SIGKILL: the sandbox goes as a whole.
-            guard let self, isClearing else { return }
+            guard isClearing else { return }
             engine.warden.kill(sandbox)
         }
         checkCleared()

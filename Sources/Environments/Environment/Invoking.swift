@@ -41,7 +41,7 @@ extension Environment {
         let limit = UInt64(function.configuration.timeoutSeconds) * 1_000_000_000
         invocation.deadline = now + limit
         deadlineTimer?.cancel()
-        deadlineTimer = engine.loop.at(now + limit) { [weak self] in self?.invocationTookTooLong() }
+        deadlineTimer = engine.loop.at(now + limit) { [unowned self] in invocationTookTooLong() }
         tail.clear()
         let time = engine.wallTime
         log(lines.start(time, requestID: invocation.requestID, version: function.version))
@@ -99,6 +99,6 @@ extension Environment {
 
     func becomeIdle() {
         idleSince = engine.loop.now
-        owner?.isIdle(self)
+        owner.isIdle(self)
     }
 }

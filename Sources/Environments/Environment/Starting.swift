@@ -44,7 +44,7 @@ extension Environment {
     }
 
     private func setInitTimer() {
-        deadlineTimer = engine.loop.at(startingAt + Self.initLimit) { [weak self] in self?.initTookTooLong() }
+        deadlineTimer = engine.loop.at(startingAt + Self.initLimit) { [unowned self] in initTookTooLong() }
     }
 
     private func initTookTooLong() {
@@ -110,7 +110,7 @@ extension Environment {
             isFirstInit = false
             telemetry.initEnds(status: .success, durationUS: took)
             hasBeenReady = true
-            owner?.initEnded(self, .success(()))
+            owner.initEnded(self, .success(()))
         } else {
             hasBeenReady = true
         }

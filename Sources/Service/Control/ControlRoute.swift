@@ -14,7 +14,17 @@ package enum ControlRoute: Equatable, Sendable {
     case invokeEnvironment(String)
     case events
 
-    package init?(path: some StringProtocol) {
+    package init?(path bytes: ArraySlice<UInt8>) {
+        // The one that is asked for most comes first, and is not taken apart.
+        let functions: StaticString = "/v1/functions/"
+        if bytes.begins(with: functions), bytes.ends(with: "/invoke") {
+            let name = bytes.dropFirst(functions.utf8CodeUnitCount).dropLast(7)
+            if isFunctionName(name) {
+                self = .invokeFunction(String(decoding: name, as: UTF8.self))
+                return
+            }
+        }
+        let path = String(decoding: bytes, as: UTF8.self)
         let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         guard let first = parts.first else { return nil }
         if first != "v1" {

@@ -42,7 +42,7 @@ final class ControlService: HTTPService {
         let head = exchange.head
         guard let route = ControlRoute(path: head.path) else {
             throw ControlError(
-                status: 404, type: "NotFound", message: "there is nothing at \(head.path)",
+                status: 404, type: "NotFound", message: "there is nothing at \(head.target)",
                 action: "see GET /openapi.json for what there is")
         }
         guard route.methods.contains(head.method) else {
@@ -50,7 +50,7 @@ final class ControlService: HTTPService {
             exchange.answer(
                 405, [("Allow", allowed)],
                 body: JSON.object([
-                    ("type", .text("MethodNotAllowed")), ("message", .text("this is no method of \(head.path)")),
+                    ("type", .text("MethodNotAllowed")), ("message", .text("this is no method of \(head.target)")),
                     ("action", .text("use \(allowed)")),
                 ]).bytes)
             return

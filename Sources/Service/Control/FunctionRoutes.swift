@@ -64,7 +64,7 @@ extension ControlService {
             return exchange.answer(200, type: type, body: soFar)
         }
         exchange.beginStream(200, type: type)
-        exchange.stream(soFar)
+        exchange.stream(soFar[...])
         let follower = LogFollower { [weak exchange] lines in exchange?.streamUnlessBehind(lines) }
         engine.followLog(of: name, follower)
         exchange.whenGone = { [weak self] in self?.engine.unfollowLog(of: name, follower) }

@@ -38,11 +38,13 @@ extension ControlService {
             }
         }
         let fields = exchange.head.fields
-        let caller = ControlCaller(exchange)
+        let requestID = Names.uuid(engine.randoms.take(16))
         let invocation = Invocation(
-            function, payload: payload, requestID: Names.uuid(engine.randoms.take(16)),
-            traceID: fields["martlet-trace-id"] ?? engine.newTraceID(), caller)
-        caller.invocation = invocation
+            function, payload: payload, requestID: requestID,
+            traceID: fields["martlet-trace-id"] ?? engine.newTraceID(),
+            ControlCaller(exchange, requestID: requestID))
+        exchange.whenGone = { invocation.abandon() }
+        exchange.whenDrained = { invocation.whenDrained?() }
         if let context = fields["martlet-client-context"] {
             guard let bytes = try? Base64.decode(context, limit: 4096), (try? JSON.validate(bytes)) != nil else {
                 throw .invalid("Martlet-Client-Context is not base64 of JSON of at most 4096 bytes")
@@ -58,16 +60,14 @@ extension ControlService {
 /// Whoever sent an event, as a connection.
 private final class ControlCaller: InvocationCaller {
     private let exchange: HTTPExchange
-    weak var invocation: Invocation?
+    private let requestID: String
 
-    init(_ exchange: HTTPExchange) {
+    init(_ exchange: HTTPExchange, requestID: String) {
         self.exchange = exchange
-        exchange.whenGone = { [weak self] in self?.invocation?.abandon() }
+        self.requestID = requestID
     }
 
     func streamBegins(contentType: String) {
-        exchange.whenDrained = { [weak self] in self?.invocation?.whenDrained?() }
-        let requestID = invocation?.requestID ?? ""
         exchange.beginStream(
             200,
             [
@@ -85,7 +85,7 @@ private final class ControlCaller: InvocationCaller {
         writer.put("HTTP/1.1 200 OK\r\n")
         writer.field("Content-Type", result.contentType)
         writer.put("Martlet-Request-Id: ")
-        writer.put(invocation?.requestID ?? "")
+        writer.put(requestID)
         writer.put("\r\nMartlet-Environment: ")
         writer.put(result.environment)
         writer.put("\r\nMartlet-Started: ")

@@ -16,13 +16,17 @@ package enum HTTPMethod: String, Sendable {
 /// The header fields of a message, or its trailers.
 package struct HTTPFields: Sendable {
     let bytes: [UInt8]
-    private(set) var places: [(name: Range<Int>, value: Range<Int>)] = []
+    private(set) var places: [Place] = []
+
+    struct Place {
+        let name, value: Range<Int>
+    }
 
     package static let none = HTTPFields(bytes: [])
 
     init(bytes: [UInt8]) { self.bytes = bytes }
 
-    mutating func add(name: Range<Int>, value: Range<Int>) { places.append((name, value)) }
+    mutating func add(name: Range<Int>, value: Range<Int>) { places.append(Place(name: name, value: value)) }
 
     package var count: Int { places.count }
 
@@ -39,10 +43,12 @@ package struct HTTPFields: Sendable {
     package func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
 
     func matches(_ range: Range<Int>, _ name: StaticString) -> Bool {
-        guard range.count == name.utf8CodeUnitCount else { return false }
-        // A static string's bytes live as long as the program, and its count was just compared.
+        let count = range.count
+        guard count == name.utf8CodeUnitCount else { return false }
         return name.withUTF8Buffer { wanted in
-            for (offset, byte) in zip(range, 0...) where unsafe wanted[byte] != bytes[offset].lowercased { return false }
+            for index in 0..<count where unsafe wanted[index] != bytes[range.lowerBound + index].lowercased {
+                return false
+            }
             return true
         }
     }
@@ -51,7 +57,7 @@ package struct HTTPFields: Sendable {
 package struct HTTPHead: Sendable {
     /// Of a request.
     package var method = HTTPMethod.other
-    package var target = ""
+    var targetPlace = 0..<0
     /// Of a response.
     package var status = 0
     package var isLastOnConnection = false
@@ -59,11 +65,18 @@ package struct HTTPHead: Sendable {
 
     package var body: HTTPBody
 
-    /// The path of the target without its query.
-    package var path: Substring { target.prefix { $0 != "?" } }
+    package var target: String { fields.text(targetPlace) }
+
+    /// The path of the target without its query, as bytes: routes are found by them on the hot path.
+    package var path: ArraySlice<UInt8> {
+        let target = fields.bytes[targetPlace]
+        guard let mark = target.firstIndex(of: UInt8(ascii: "?")) else { return target }
+        return target[..<mark]
+    }
 
     /// A value of the target's query, percent-decoded.
     package func query(_ name: String) -> String? {
+        let target = target
         guard let mark = target.firstIndex(of: "?") else { return nil }
         for pair in target[target.index(after: mark)...].split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -118,6 +131,22 @@ package func percentDecoded(_ text: some StringProtocol) -> String? {
     }
     guard !bytes.contains(0) else { return nil }
     return String(validating: bytes, as: UTF8.self)
+}
+
+extension ArraySlice<UInt8> {
+    /// Whether these bytes are, begin with, or end with those of a name in the source.
+    package func equals(_ text: StaticString) -> Bool { count == text.utf8CodeUnitCount && begins(with: text) }
+
+    package func begins(with text: StaticString) -> Bool {
+        let length = text.utf8CodeUnitCount
+        guard count >= length else { return false }
+        return text.withUTF8Buffer { wanted in
+            for index in 0..<length where unsafe wanted[index] != self[startIndex + index] { return false }
+            return true
+        }
+    }
+
+    package func ends(with text: StaticString) -> Bool { suffix(text.utf8CodeUnitCount).equals(text) }
 }
 
 extension UInt8 {

@@ -68,10 +68,10 @@ struct HTTPHeadParser {
         head.method = HTTPMethod(method)
         let target = bytes[first + 1..<last]
         if target.count > limits.target { throw HTTPError(414, "a target of more than \(limits.target) bytes") }
-        guard target.first == UInt8(ascii: "/") || target.elementsEqual([UInt8(ascii: "*")]),
+        guard target.first == UInt8(ascii: "/") || target.equals("*"),
             target.allSatisfy({ $0 > 32 && $0 < 127 })
         else { throw HTTPError(400, "a target that is not a path") }
-        head.target = String(decoding: target, as: UTF8.self)
+        head.targetPlace = first + 1..<last
         return try version(bytes[last + 1..<line.upperBound])
     }
 
@@ -87,9 +87,9 @@ struct HTTPHeadParser {
 
     /// True for HTTP/1.0, whose connections end with their first answer.
     private func version(_ bytes: ArraySlice<UInt8>) throws(HTTPError) -> Bool {
-        if bytes.elementsEqual("HTTP/1.1".utf8) { return false }
-        if bytes.elementsEqual("HTTP/1.0".utf8) { return true }
-        throw HTTPError(bytes.starts(with: "HTTP/".utf8) ? 505 : 400, "a version that is not HTTP/1.1")
+        if bytes.equals("HTTP/1.1") { return false }
+        if bytes.equals("HTTP/1.0") { return true }
+        throw HTTPError(bytes.begins(with: "HTTP/") ? 505 : 400, "a version that is not HTTP/1.1")
     }
 
     // MARK: what the fields mean for the connection
@@ -143,12 +143,23 @@ struct HTTPHeadParser {
 
 extension HTTPMethod {
     init(_ name: ArraySlice<UInt8>) {
-        for method in [HTTPMethod.get, .post, .put, .delete, .head, .patch, .options]
-        where name.elementsEqual(method.rawValue.utf8) {
-            self = method
-            return
+        if name.equals("GET") {
+            self = .get
+        } else if name.equals("POST") {
+            self = .post
+        } else if name.equals("PUT") {
+            self = .put
+        } else if name.equals("DELETE") {
+            self = .delete
+        } else if name.equals("HEAD") {
+            self = .head
+        } else if name.equals("PATCH") {
+            self = .patch
+        } else if name.equals("OPTIONS") {
+            self = .options
+        } else {
+            self = .other
         }
-        self = .other
     }
 }
 

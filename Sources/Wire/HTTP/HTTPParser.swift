@@ -48,7 +48,7 @@ package struct HTTPParser: Sendable {
         return true
     }
 
-    package mutating func feed(_ bytes: some Collection<UInt8>) {
+    package mutating func feed(_ bytes: ArraySlice<UInt8>) {
         if start == buffer.count {
             buffer.removeAll(keepingCapacity: true)
             (start, searched) = (0, 0)

@@ -7,7 +7,8 @@ package struct HTTPWriter: Sendable {
 
     package mutating func put(_ text: String) { bytes.append(contentsOf: text.utf8) }
     package mutating func put(_ text: Substring) { bytes.append(contentsOf: text.utf8) }
-    package mutating func put(_ other: some Collection<UInt8>) { bytes.append(contentsOf: other) }
+    package mutating func put(_ other: [UInt8]) { bytes.append(contentsOf: other) }
+    package mutating func put(_ other: ArraySlice<UInt8>) { bytes.append(contentsOf: other) }
 
     package mutating func put(_ number: Int) {
         guard number >= 10 else { return bytes.append(48 + UInt8(number)) }
@@ -48,13 +49,13 @@ package struct HTTPWriter: Sendable {
     package mutating func endOfFields() { put("\r\n") }
 
     /// The length, the end of the head, and the body.
-    package mutating func body(_ body: some Collection<UInt8>) {
+    package mutating func body(_ body: [UInt8]) {
         field("Content-Length", body.count)
         endOfFields()
         put(body)
     }
 
-    package mutating func chunk(_ part: some Collection<UInt8>) {
+    package mutating func chunk(_ part: ArraySlice<UInt8>) {
         // A chunk without bytes would be the end.
         guard !part.isEmpty else { return }
         put(String(part.count, radix: 16))

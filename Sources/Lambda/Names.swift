@@ -32,8 +32,7 @@ package enum Names {
             let byte = random[index]
             if index == 4 || index == 6 || index == 8 || index == 10 { text.append(45) }
             let value = index == 6 ? byte & 0x0f | 0x40 : index == 8 ? byte & 0x3f | 0x80 : byte
-            text.append(digits[Int(value >> 4)])
-            text.append(digits[Int(value & 15)])
+            append(value, to: &text)
         }
         return String(decoding: text, as: UTF8.self)
     }
@@ -41,18 +40,26 @@ package enum Names {
     package static func hex(_ bytes: [UInt8]) -> String {
         var text: [UInt8] = []
         text.reserveCapacity(2 * bytes.count)
-        for byte in bytes {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
-        }
+        for byte in bytes { append(byte, to: &text) }
         return String(decoding: text, as: UTF8.self)
     }
 
     /// The name that X-Ray gives to a request, not sampled.
     package static func trace(second: UInt64, _ random: [UInt8]) -> String {
-        var time = String(second, radix: 16)
-        while time.count < 8 { time = "0" + time }
-        return "Root=1-\(time)-\(hex(Array(random[..<12])));Parent=\(hex(Array(random[12..<20])));Sampled=0"
+        var text = Array("Root=1-".utf8)
+        text.reserveCapacity(80)
+        for shift in stride(from: 28, through: 0, by: -4) { text.append(digits[Int(second >> UInt64(shift) & 15)]) }
+        text.append(UInt8(ascii: "-"))
+        for byte in random[..<12] { append(byte, to: &text) }
+        text.append(contentsOf: ";Parent=".utf8)
+        for byte in random[12..<20] { append(byte, to: &text) }
+        text.append(contentsOf: ";Sampled=0".utf8)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private static func append(_ byte: UInt8, to text: inout [UInt8]) {
+        text.append(digits[Int(byte >> 4)])
+        text.append(digits[Int(byte & 15)])
     }
 
     /// `2026/01/31/[$LATEST]` and 32 hexadecimal digits.

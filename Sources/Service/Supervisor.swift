@@ -110,7 +110,7 @@ package final class Supervisor {
     private func end() {
         server?.closeAll()
         engine.flushLogs()
-        store.removePassing()
+        store.close()
         log.note("ended")
         loop.stop()
     }

@@ -50,6 +50,11 @@ package final class FunctionStore {
         var complaints: [String] = []
         clearPassing()
         for name in (try? Files.names(in: directory)) ?? [] {
+            if !Files.exists("\(directory)/\(name)/function.json") {
+                // Never finished, or removed when there was no time left for its files.
+                removeLater("\(directory)/\(name)")
+                continue
+            }
             guard isFunctionName(name), let function = read(name) else {
                 complaints.append("the function in \(directory)/\(name) cannot be read and is left alone")
                 continue
@@ -98,13 +103,13 @@ package final class FunctionStore {
     private let remains = Remains()
 
     private func removeLater(_ path: String) {
-        worker.perform(
-            {
-                try? Trees.remove(path)
-                // The home of a function that is gone goes with the last of its contents.
-                if let slash = path.lastIndex(of: "/") { try? Files.removeDirectory(String(path[..<slash])) }
-                return true
-            }, then: { (_: Bool) in })
+        worker.perform({ Self.removeNow(path) }, then: {})
+    }
+
+    private static func removeNow(_ path: String) {
+        try? Trees.remove(path)
+        // The home of a function that is gone goes with the last of its contents.
+        if let slash = path.lastIndex(of: "/") { try? Files.removeDirectory(String(path[..<slash])) }
     }
 
     /// Removes what was given up since it was last called.
@@ -221,8 +226,9 @@ package final class FunctionStore {
         hasPassing = true
     }
 
-    /// At the end of the engine.
-    package func removePassing() {
+    /// At the end of the engine, when nothing runs any more.
+    package func close() {
+        for path in remains.takeAll() { Self.removeNow(path) }
         if hasPassing { try? Trees.remove(passingDirectory) }
     }
 

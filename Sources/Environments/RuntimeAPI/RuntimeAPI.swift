@@ -12,23 +12,29 @@ final class RuntimeAPI: HTTPService {
     var runtime = RuntimeLife()
     /// The runtime's request for an event, as long as there is none.
     var waiting: HTTPExchange?
+    /// The answer whose body is on its way in.
+    private var answering: HTTPExchange?
     /// The event that the runtime has.
     var current: (invocation: Invocation, deadlineMS: UInt64)?
 
     /// More than any runtime needs, and few enough that a function that opens what it can harms nobody.
     private static let mostConnections = 128
 
+    /// Of everything but answers to events.
+    private static let longestMessage = 256 * 1024
+
     init(_ environment: Environment) {
         self.environment = environment
         var limits = HTTPServerLimits()
         limits.connections = Self.mostConnections
+        limits.http.trailers = 512 * 1024
         server = HTTPServer(environment.engine.loop, self, limits: limits)
     }
 
     /// A runtime begins anew; what connections an earlier one had are over.
     func reset() {
         runtime = RuntimeLife()
-        (waiting, current) = (nil, nil)
+        (waiting, current, answering) = (nil, nil, nil)
         server.closeConnections()
     }
 
@@ -41,8 +47,24 @@ final class RuntimeAPI: HTTPService {
             exchange.answer(405, [("Allow", route.method.rawValue)], type: nil, body: [])
             return .collect(limit: 0)
         }
-        if case .response(let id) = route, let streamed = streamedResponse(exchange, id: id) { return streamed }
-        return .collect(limit: route == .next ? 64 * 1024 : Payload.longestResponse)
+        switch route {
+        case .response(let id):
+            return streamedResponse(exchange, id: id) ?? collectAnswer(exchange, id: id, .response)
+        case .invocationError(let id): return collectAnswer(exchange, id: id, .errorResponse)
+        default: return .collect(limit: Self.longestMessage)
+        }
+    }
+
+    /// Only an answer that may be one is kept, and only one at a time: what is inside cannot make us hold more than that.
+    private func collectAnswer(_ exchange: HTTPExchange, id: String, _ state: RuntimeLife.State) -> BodyPlan {
+        if exchange.head.body == .none { return .collect(limit: 0) }
+        guard isCurrent(id, exchange, for: state) else { return .collect(limit: 0) }
+        if let answering, answering.isOpen {
+            exchange.refuse(RuntimeLife.Refused(from: state, to: state))
+            return .collect(limit: 0)
+        }
+        answering = exchange
+        return .collect(limit: Payload.longestResponse)
     }
 
     func serve(_ exchange: HTTPExchange) {

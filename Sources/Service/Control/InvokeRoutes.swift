@@ -51,6 +51,12 @@ extension ControlService {
             }
             invocation.clientContext = String(decoding: bytes, as: UTF8.self)
         }
+        if let identity = fields["martlet-identity"] {
+            guard let bytes = try? Base64.decode(identity, limit: 4096), (try? JSON.validate(bytes)) != nil else {
+                throw .invalid("Martlet-Identity is not base64 of JSON of at most 4096 bytes")
+            }
+            invocation.identity = String(decoding: bytes, as: UTF8.self)
+        }
         invocation.wantsLogTail = fields["martlet-log"] == "tail"
         invocation.isStreamed = fields["martlet-response-mode"] == "streaming"
         return invocation

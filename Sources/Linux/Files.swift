@@ -73,6 +73,13 @@ package enum Files {
         return end
     }
 
+    /// Whether two descriptors are open on one file.
+    package static func isSame(_ first: borrowing FileDescriptor, _ second: borrowing FileDescriptor) -> Bool {
+        var about = (stat(), stat())
+        guard unsafe fstat(first.raw, &about.0) == 0, unsafe fstat(second.raw, &about.1) == 0 else { return false }
+        return about.0.st_dev == about.1.st_dev && about.0.st_ino == about.1.st_ino
+    }
+
     package static func exists(_ path: String, in directory: Directory = .working) -> Bool {
         path.withAddress { Kernel.call(CLINUX_SYS_faccessat, Int(directory.raw), $0, Int(F_OK)) } == 0
     }

@@ -36,6 +36,9 @@ enum Command {
                 .notExecutable, "cannot execute \(path): the interpreter or loader that it names is not in the root")
         case ENOEXEC:
             Refusal(.notExecutable, "cannot execute \(path): not a program (a script must begin with #!)")
+        case EAGAIN, ENOMEM:
+            // Nothing is wrong with the program: the sandbox has no room for another process.
+            Refusal(.step, "cannot start \(path): \(error.reason)")
         default:
             Refusal(.notExecutable, "cannot execute \(path): \(error.reason)")
         }

@@ -58,7 +58,7 @@ final class ControlSocket {
             return true
         } catch {
             // When nobody listens any more, the next event says so.
-            return error.code != EAGAIN
+            return ![EAGAIN, ENOBUFS, ENOMEM].contains(error.code)
         }
     }
 

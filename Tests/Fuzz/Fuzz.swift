@@ -32,13 +32,20 @@ private func fuzzOneInput(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
             // What is understood is said again in the same words.
             precondition((try? WardenRequest(decoding: request.encoded())) == request)
             if case .create(let sandbox) = request { _ = sandbox.problem() }
+            if case .start(_, let process) = request { _ = process.problem() }
         }
     case 1:
         if let reply = try? WardenReply(decoding: rest) {
             precondition((try? WardenReply(decoding: reply.encoded())) == reply)
         }
-    case 2: _ = try? InitRequest(decoding: rest)
-    case 3: _ = try? InitReport(decoding: rest)
+    case 2:
+        if let request = try? InitRequest(decoding: rest) {
+            precondition((try? InitRequest(decoding: request.encoded())) == request)
+        }
+    case 3:
+        if let report = try? InitReport(decoding: rest) {
+            precondition((try? InitReport(decoding: report.encoded())) == report)
+        }
     case 4: fuzzJSON(rest)
     case 5:
         // Bytes have one form only, so what is understood is written as it was.

@@ -16,6 +16,11 @@ import Wire
         #expect(abs(Double(limits.quotaUS) / Double(GroupLimits.periodUS) - 0.25) < 0.001)
     }
 
+    @Test func aBoostIsAWholeCPUAndTakesNothingAway() {
+        #expect(GroupLimits(memoryMB: 128).boostedQuotaUS == GroupLimits.periodUS)
+        #expect(GroupLimits(memoryMB: 3538).boostedQuotaUS == 2 * GroupLimits.periodUS)
+    }
+
     @Test func theSmallestIsStillValidForTheKernel() {
         // The kernel takes no quota below a millisecond, no weight below 1 and no shares below 2.
         let limits = GroupLimits(memoryMB: SandboxRequest.memoryRange.lowerBound)

@@ -71,6 +71,31 @@ import Wire
         }
     }
 
+    @Test func everyTruncationOfTheOthersIsRefused() {
+        for request in Messages.requests {
+            let whole = request.encoded()
+            for count in 0..<whole.count {
+                #expect(throws: DecodingError.self) { try WardenRequest(decoding: Array(whole[..<count])) }
+            }
+        }
+        // What ends with a list of kinds has no length of its own: it may become shorter, never something else.
+        for report in Messages.initReports {
+            let whole = report.encoded()
+            for count in 0..<whole.count {
+                #expect(throws: DecodingError.self) { try InitReport(decoding: Array(whole[..<count])) }
+            }
+        }
+    }
+
+    @Test func whatIsGivenMustBeKnown() {
+        let bytes = WardenReply.started(id: 1, steps: [], given: [.freeze]).encoded()
+        for kind in [UInt8(0), 5, 255] {
+            #expect(throws: DecodingError.unknownKind(kind)) {
+                try WardenReply(decoding: Array(bytes.dropLast()) + [kind])
+            }
+        }
+    }
+
     @Test func trailingBytesAreRefused() {
         #expect(throws: DecodingError.trailingBytes(1)) {
             try WardenRequest(decoding: WardenRequest.sweep.encoded() + [0])

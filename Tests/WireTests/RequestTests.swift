@@ -38,6 +38,28 @@ import Wire
     }
 }
 
+@Suite struct ProcessRequests {
+    @Test func aPlainOneHasNoProblem() {
+        #expect(ProcessRequest(number: 0, command: ["x"], environment: ["A=", "B=c=d"]).problem() == nil)
+    }
+
+    @Test(arguments: [
+        (ProcessRequest(number: 0, command: []), "no command"),
+        (ProcessRequest(number: 0, command: ["", "x"]), "no command"),
+        (ProcessRequest(number: 0, command: ["x"], environment: ["A"]), "NAME=VALUE"),
+        (ProcessRequest(number: 0, command: ["x"], environment: ["=A"]), "NAME=VALUE"),
+    ]) func mistakesAreNamed(_ request: ProcessRequest, _ words: String) throws {
+        #expect(try #require(request.problem()).contains(words))
+    }
+
+    @Test func aSandboxWithoutACommandWaits() {
+        let request = SandboxRequest(command: [], root: "/r")
+        #expect(request.waits)
+        #expect(request.problem() == nil)
+        #expect(!Requests.good().waits)
+    }
+}
+
 @Suite struct JSONTexts {
     @Test func valuesAreWrittenAsTheyAre() {
         let value = JSON.object([

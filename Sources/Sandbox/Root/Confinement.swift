@@ -28,12 +28,16 @@ final class Confinement {
         guard path.hasPrefix(self.path + "/") else { throw outside(path, role) }
         let inside = path.utf8.dropFirst(self.path.utf8.count).drop { $0 == UInt8(ascii: "/") }
         guard !inside.isEmpty else { throw outside(path, role) }
+        let opened: FileDescriptor
         do throws(SystemError) {
-            return try Files.openDirectory(String(Substring(inside)), beneath: Directory(directory))
+            opened = try Files.openDirectory(String(Substring(inside)), beneath: Directory(directory))
         } catch {
             if error.code == EXDEV { throw outside(path, role) }
             throw Inputs.refusal(path, role, error)
         }
+        // `.` does not lead out, and is all of it.
+        if Files.isSame(opened, directory) { throw outside(path, role) }
+        return opened
     }
 
     private func outside(_ path: String, _ role: String) -> Refusal {

@@ -71,7 +71,7 @@ struct ExecOptions {
                 message: "--cgroup \(group): give the path of a group from the root of its tree, like /martlet")
         }
         options.request.environment = merged(variables)
-        if options.request.waits { throw UsageError(message: "there is no command to run") }
+        if (options.request.command.first ?? "").isEmpty { throw UsageError(message: "there is no command to run") }
         // Before the root is looked for: the other mistakes need no state.
         options.request.root = "/"
         if let problem = options.request.problem() { throw UsageError(message: problem) }

@@ -46,6 +46,35 @@ struct WaitingSandboxes {
         #expect(lines.prefix(2) == ["zero one b", "/var/task"])
     }
 
+    @Test func aLargeEnvironmentArrivesWhole() throws {
+        let large = (0..<30).map { "V\($0)=" + String(repeating: "x", count: 4096) }
+        let pipe = try Pipe()
+        try sandbox.start(
+            ProcessRequest(number: 1, command: ["/bin/sh", "-c", "echo ${#V0} ${#V29}"], environment: large),
+            pipe.writing)
+        #expect(try sandbox.ending(of: 1) == .exited(0))
+        #expect(pipe.text() == "4096 4096\n")
+    }
+
+    /// Nothing is left to start another with; nothing hangs, and there is a way out.
+    @Test func aSandboxFullOfProcessesRefusesAndCanBeEmptied() throws {
+        try sandbox.start(1, "while :; do sleep 300 & done")
+        // It gives up when it can fork no more, and leaves its children.
+        _ = try sandbox.ending(of: 1)
+        var number: UInt32 = 1
+        while number < 20, try sandbox.start(number, "exec sleep 300") == .processStarted(id: 1, process: number) {
+            number += 1
+        }
+        guard case .processRefused(1, number, let refusal) = try sandbox.start(number, "true") else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(refusal.kind == .step, "\(refusal.message)")
+        try warden.send(.killAll(id: 1))
+        for ended in 1..<number { _ = try sandbox.ending(of: ended) }
+        #expect(try sandbox.output(1, "echo well") == "well")
+    }
+
     @Test func everyProcessHasTheRightsOfTheFirstAndNoMore() throws {
         let line = """
             grep -E '^(Uid|Gid|Groups|NoNewPrivs|Seccomp):|^Cap' /proc/self/status

@@ -113,6 +113,29 @@ final class WardenUnderTest {
     }
 }
 
+extension WardenUnderTest {
+    /// A sandbox with a command: a shell with this line.
+    static func request(_ id: UInt32, _ line: String) -> SandboxRequest {
+        SandboxRequest(
+            id: id, command: ["/bin/sh", "-c", line], environment: ["PATH=/usr/bin"], root: root, memoryMB: 256)
+    }
+
+    struct NotAnEnd: Error {
+        let reply: WardenReply?
+    }
+
+    static func reason(_ reply: WardenReply?) throws -> Wire.Outcome.Reason {
+        guard case .ended(_, let outcome)? = reply else { throw NotAnEnd(reply: reply) }
+        return outcome.reason
+    }
+
+    /// Waits until it has done all that it does at its start.
+    static func settle(_ warden: WardenUnderTest) throws {
+        try warden.send(.sweep)
+        _ = try warden.first { if case .swept = $0 { true } else { false } }
+    }
+}
+
 /// A sandbox that has started and waits.
 final class WaitingSandbox {
     let warden: WardenUnderTest

@@ -21,6 +21,8 @@ struct WardenProgram {
             if case .refused(let id, let refusal) = reply { Issue.record("\(id): \(refusal.message)") }
         }
         for id in UInt32(1)...20 { #expect(ends[id] == .exited(Int32(id))) }
+        // The last one's descriptors are closed a moment after its end is told.
+        try WardenUnderTest.settle(warden)
         #expect(HostFiles.names(in: "/proc/\(warden.pid)/fd").count == descriptors)
         kill(warden.pid, SIGKILL)
         _ = try warden.waitForExit()

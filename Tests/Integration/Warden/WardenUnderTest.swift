@@ -228,6 +228,13 @@ final class Pipe {
         ends = Descriptors(owning: raws)
     }
 
+    /// What comes first, waited for; nothing when nothing comes.
+    func firstText() -> String {
+        var ready = pollfd(fd: ends[0], events: Int16(POLLIN), revents: 0)
+        _ = unsafe poll(&ready, 1, 10_000 * Int32(Binaries.patience))
+        return text()
+    }
+
     func text() -> String {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         let count = unsafe read(ends[0], &chunk, chunk.count)

@@ -36,7 +36,7 @@ let package = Package(
         // Bytes and values: messages between the two programs, JSON. Pure.
         .target(name: "Wire", swiftSettings: strict),
 
-        // Zip archives and digests. Pure.
+        // Code as it arrives: zip archives, what unpacks them, and the digest that names them. Pure.
         .target(name: "Archive", dependencies: ["Wire"], swiftSettings: strict),
 
         // What Lambda says about functions: names, limits, errors, lives, log lines. Pure.
@@ -70,6 +70,7 @@ let package = Package(
         // Without root, in seconds.
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: strict),
         .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: strict),
+        .testTarget(name: "ArchiveTests", dependencies: ["Archive", "Wire"], swiftSettings: strict),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "Wire"], swiftSettings: strict),
 
         // With root: drives the built programs from outside. Attacks is what must not get through.
@@ -97,7 +98,7 @@ let package = Package(
 if isFuzzing {
     package.targets.append(
         .executableTarget(
-            name: "fuzz", dependencies: ["Sandbox", "Wire"], path: "Tests/Fuzz",
+            name: "fuzz", dependencies: ["Archive", "Sandbox", "Wire"], path: "Tests/Fuzz",
             swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
             linkerSettings: [.unsafeFlags(fuzzing + ["-use-ld=lld"])]))
 }

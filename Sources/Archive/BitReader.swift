@@ -1,6 +1,6 @@
 // Bits of a deflated text, the lowest of each byte first.
 
-internal import Wire
+import Wire
 
 struct BitReader {
     /// The next byte that is not among the bits.

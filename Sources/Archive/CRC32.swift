@@ -1,6 +1,6 @@
 // The check sum of zip archives: CRC-32 of IEEE 802.3, eight bytes at a time ("slicing by 8").
 
-internal import Wire
+import Wire
 
 package struct CRC32 {
     private var state: UInt32 = .max
@@ -14,6 +14,8 @@ package struct CRC32 {
     }
 
     package var value: UInt32 { ~state }
+
+    package mutating func update(_ bytes: ArraySlice<UInt8>) { update(bytes.span) }
 
     package mutating func update(_ bytes: Span<UInt8>) {
         let tables = Self.tables

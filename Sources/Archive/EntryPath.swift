@@ -1,6 +1,6 @@
 // Which names of entries are taken, and where symbolic links may lead. The reader and the writer both ask here.
 
-internal import Wire
+import Wire
 
 enum EntryPath {
     static let longestPart = 255

@@ -58,7 +58,7 @@ struct HuffmanTable {
         var first = 0
         var place = 0
         for length in 1...Self.longest {
-            code |= Int(bits >> UInt64(length - 1)) & 1
+            code |= Int(truncatingIfNeeded: bits >> UInt64(length - 1) & 1)
             let count = Int(counts[length])
             if code - first < count { return Int(sorted[place + code - first]) << 4 | length }
             place += count

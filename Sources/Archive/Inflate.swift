@@ -1,8 +1,7 @@
-// Unpacking of RFC 1951, in pieces: each call gives the next few dozen kilobytes, so that what a file unpacks to never
-// stands in memory whole, and nothing grows, whatever the text says. How much there may be is checked before a byte
-// of it is made. The text may come from anyone.
-
-internal import Wire
+// Unpacking of RFC 1951, in pieces: each call gives the next, 224 KB at most, so that what a file unpacks to never
+// stands in memory whole, and nothing grows, whatever the text says. How much there may be is checked before a byte of
+// it is made. The text may come from anyone. One that changes its codes all the time costs 0.2 s of processor time a
+// megabyte, so callers do not unpack where others wait.
 
 package enum InflateError: Error, Equatable {
     case ended

@@ -1,7 +1,5 @@
 // The two codes of a deflated block: literals and lengths in one, distances in the other.
 
-internal import Wire
-
 struct InflateCodes {
     let literals: HuffmanTable
     let distances: HuffmanTable

@@ -1,7 +1,5 @@
 // The inner loop of unpacking: symbols to bytes, until a block ends or there is no room for another copy.
 
-internal import Wire
-
 extension InflateCodes {
     /// Writes from `end` on, at most up to `most`, and says whether the block has ended. It has not when less than
     /// `margin`, the longest copy, is free. All that is written so far stands before `end`, for copies to reach.

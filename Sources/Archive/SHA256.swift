@@ -1,7 +1,7 @@
 // SHA-256 of FIPS 180-4: the digest that names code, as AWS's CodeSha256 does. Not for secrets: no care is taken that
 // the time it needs tells nothing.
 
-internal import Wire
+import Wire
 
 package struct SHA256 {
     private typealias Words = (UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32, UInt32)
@@ -20,6 +20,8 @@ package struct SHA256 {
         hash.update(bytes.span)
         return hash.finish()
     }
+
+    package mutating func update(_ bytes: ArraySlice<UInt8>) { update(bytes.span) }
 
     package mutating func update(_ bytes: Span<UInt8>) {
         count += UInt64(bytes.count)

@@ -27,7 +27,7 @@ package struct ZipContents {
             return nil
         }
         produced += piece.count
-        sum.update(piece.span)
+        sum.update(piece)
         return piece
     }
 

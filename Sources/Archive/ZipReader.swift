@@ -2,8 +2,6 @@
 // out: names, kinds, sizes, where the data stands, and where links lead. What an entry unpacks to is then checked
 // against its declaration as it is read. No file is touched here.
 
-internal import Wire
-
 package struct ZipReader {
     package struct Limits: Sendable {
         /// All that the entries unpack to.

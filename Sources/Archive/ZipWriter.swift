@@ -1,8 +1,6 @@
 // Writes zip archives: nothing packed, no dates but the first that the format has, entries in the order they are
 // given. The same tree gives the same bytes, and so the same digest, on every machine.
 
-internal import Wire
-
 package struct ZipWriter {
     private var bytes: [UInt8] = []
     private var directory: [UInt8] = []

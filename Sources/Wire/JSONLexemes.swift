@@ -1,4 +1,4 @@
-// Texts and numbers, as the reader of JSON finds their ends. Which characters an escape stands for is left to the parser.
+// Texts and numbers, as the reader of JSON finds their ends. Which characters an escape means is left to the parser.
 
 extension JSONReader {
     /// Reads a text from its first quotation mark to its last.

@@ -47,11 +47,13 @@ let package = Package(
 
         // Functions and the environments that run them, in the supervisor, without any right.
         .target(
-            name: "Environments", dependencies: ["Archive", "Lambda", "Reactor", "Linux", "Wire"], swiftSettings: strict),
+            name: "Environments", dependencies: ["Archive", "Lambda", "Reactor", "Linux", "Wire"], swiftSettings: strict
+        ),
 
         // The supervisor as a whole: its control socket, how it gives up root's rights, how it ends.
         .target(
-            name: "Service", dependencies: ["Environments", "Lambda", "Reactor", "Linux", "Wire"], swiftSettings: strict),
+            name: "Service", dependencies: ["Environments", "Lambda", "Reactor", "Linux", "Wire"], swiftSettings: strict
+        ),
 
         // The isolation itself; runs as root inside the warden.
         .target(name: "Sandbox", dependencies: ["Linux", "Wire", "CSeccomp"], swiftSettings: strict),
@@ -64,7 +66,9 @@ let package = Package(
 
         // The program for people.
         .executableTarget(
-            name: "martlet", dependencies: ["Service", "Environments", "Lambda", "Archive", "Warden", "Sandbox", "Linux", "Wire"], swiftSettings: strict,
+            name: "martlet",
+            dependencies: ["Service", "Environments", "Lambda", "Archive", "Warden", "Sandbox", "Linux", "Wire"],
+            swiftSettings: strict,
             linkerSettings: staticLink),
 
         // Without root, in seconds.
@@ -90,7 +94,8 @@ let package = Package(
             name: "bench-exec", dependencies: ["IntegrationSupport", "Linux"], path: "Tests/Benchmarks/Exec",
             swiftSettings: strict, linkerSettings: staticLink),
         .executableTarget(
-            name: "bench-invoke", dependencies: ["IntegrationSupport", "Linux", "Wire"], path: "Tests/Benchmarks/Invoke",
+            name: "bench-invoke", dependencies: ["IntegrationSupport", "Linux", "Wire"],
+            path: "Tests/Benchmarks/Invoke",
             swiftSettings: strict, linkerSettings: staticLink),
     ]
 )

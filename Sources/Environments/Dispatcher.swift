@@ -157,7 +157,7 @@ package final class Dispatcher {
     private func takeCare() {
         guard caretaker == nil else { return }
         let seconds = max(1, min(engine.settings.idleAfterSeconds / 4, 30))
-        caretaker = engine.loop.after(seconds * 1_000_000_000) { [weak self] in self?.endIdleOnes() }
+        caretaker = engine.loop.after(seconds * 1_000_000_000) { [unowned self] in endIdleOnes() }
     }
 
     private func endIdleOnes() {
@@ -177,7 +177,7 @@ package final class Dispatcher {
 
     private func setFreezeTimer(_ idleSince: UInt64) {
         let delay = engine.settings.freezeAfterMS * 1_000_000
-        freezeTimer = engine.loop.at(idleSince + delay) { [weak self] in self?.freezeIdleOnes() }
+        freezeTimer = engine.loop.at(idleSince + delay) { [unowned self] in freezeIdleOnes() }
     }
 
     private func freezeIdleOnes() {

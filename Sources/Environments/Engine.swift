@@ -55,7 +55,7 @@ package final class Randoms {
     private var bytes: [UInt8] = []
 
     package func take(_ count: Int) -> [UInt8] {
-        if bytes.count < count { bytes = Streams.random(256) }
+        if bytes.count < count { bytes = Streams.random(4096) }
         let taken = Array(bytes.suffix(count))
         bytes.removeLast(count)
         return taken

@@ -69,7 +69,8 @@ package final class Invocation {
     var deadline: UInt64?
 
     package init(
-        _ function: FunctionVersion, payload: [UInt8], requestID: String, traceID: String, _ caller: any InvocationCaller
+        _ function: FunctionVersion, payload: [UInt8], requestID: String, traceID: String,
+        _ caller: any InvocationCaller
     ) {
         self.function = function
         self.payload = payload

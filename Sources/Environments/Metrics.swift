@@ -15,7 +15,8 @@ package final class Metrics {
     package struct Histogram {
         /// Upper bounds in microseconds.
         static let bounds: [UInt64] = [
-            50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
+            50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
+            2_500_000,
             5_000_000, 10_000_000,
         ]
         private var counts = [UInt64](repeating: 0, count: bounds.count + 1)
@@ -47,7 +48,8 @@ package final class Metrics {
             text += "# HELP \(name) \(help)\n# TYPE \(name) counter\n\(name) \(value)\n"
         }
         counter("martlet_invocations_total", "Events that were given to functions.", invocations)
-        counter("martlet_function_errors_total", "Invocations that ended with an error of the function.", functionErrors)
+        counter(
+            "martlet_function_errors_total", "Invocations that ended with an error of the function.", functionErrors)
         counter("martlet_timeouts_total", "Invocations that took longer than they may.", timeouts)
         counter("martlet_throttles_total", "Invocations that were refused for want of room.", throttles)
         counter("martlet_cold_starts_total", "Environments that were started for an event.", coldStarts)

@@ -49,7 +49,8 @@ package struct FunctionConfiguration: Equatable, Sendable {
                 }
                 logFormat = format
             case "log_level":
-                logLevel = try Self.text(name, value, Self.logLevels.contains, "one of \(Self.logLevels.joined(separator: ", "))")
+                logLevel = try Self.text(
+                    name, value, Self.logLevels.contains, "one of \(Self.logLevels.joined(separator: ", "))")
             case "description":
                 description = try Self.text(name, value, { $0.utf8.count <= 256 }, "a text of at most 256 bytes")
             default: throw Invalid("a function has no member '\(name)'")

@@ -98,7 +98,8 @@ package struct ReportLines: Sendable {
             return line + "\n"
         case .json:
             var metrics: [(String, JSON)] = [
-                ("durationMs", Self.number(figures.durationUS)), ("billedDurationMs", .integer(Int64(figures.billedMS))),
+                ("durationMs", Self.number(figures.durationUS)),
+                ("billedDurationMs", .integer(Int64(figures.billedMS))),
                 ("memorySizeMB", .integer(Int64(figures.memoryMB))),
                 ("maxMemoryUsedMB", .integer(Int64(figures.peakMB))),
             ]

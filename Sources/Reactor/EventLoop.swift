@@ -103,7 +103,9 @@ package final class EventLoop {
             let event = ready[index]
             let slot = Int(event.token & 0xffff_ffff)
             // One that was seen to earlier in this turn may have ended this one.
-            guard slots[slot].generation == UInt32(event.token >> 32), let watched = slots[slot].watched else { continue }
+            guard slots[slot].generation == UInt32(event.token >> 32), let watched = slots[slot].watched else {
+                continue
+            }
             watched.isReady(toRead: event.readable, toWrite: event.writable)
         }
         while let timer = timers.takeDue(now) { timer.fire() }

@@ -118,10 +118,9 @@ final class HTTPConnection: Watched {
         current = exchange
         closesAfterwards = head.isLastOnConnection
         receiver = nil
-        switch server.service?.plan(exchange) {
+        switch server.service.plan(exchange) {
         case .collect(let limit): bodyLimit = limit
         case .pass(let receiver): self.receiver = receiver
-        case nil: return close()
         }
         if case .counted(let count) = head.body, receiver == nil {
             if count > bodyLimit { exchange.isTooLarge = true } else { exchange.body.reserveCapacity(count) }
@@ -150,7 +149,7 @@ final class HTTPConnection: Watched {
             self.receiver = nil
             receiver.end(trailers: trailers)
         } else if !current.isAnswered {
-            server.service?.serve(current)
+            server.service.serve(current)
         }
         if current.isAnswered, !current.isOpen { finishCurrent() }
     }

@@ -37,7 +37,8 @@ package struct HTTPServerLimits: Sendable {
 package final class HTTPServer {
     let loop: EventLoop
     let limits: HTTPServerLimits
-    private(set) weak var service: (any HTTPService)?
+    /// Owns this server. Not weak: a weak reference slows every use of what it is to.
+    unowned let service: any HTTPService
     private var listeners: [Listener] = []
     private var connections: [ObjectIdentifier: HTTPConnection] = [:]
     private var sweep: Timer?
@@ -89,7 +90,7 @@ package final class HTTPServer {
     /// Called when a connection waits for its other side in the middle of something.
     func keepAnEyeOnConnections() {
         guard sweep == nil else { return }
-        sweep = loop.after(limits.patience / 8) { [weak self] in self?.closeSlowOnes() }
+        sweep = loop.after(limits.patience / 8) { [unowned self] in closeSlowOnes() }
     }
 
     private func closeSlowOnes() {

@@ -26,10 +26,11 @@ package struct Logger: Sendable {
         let line: String
         switch format {
         case .json:
-            line = JSON.object(
-                [("time", .text(time)), ("level", .text(level)), ("message", .text(message))]
-                    + details.map { ($0.0, .text($0.1)) }
-            ).line
+            line =
+                JSON.object(
+                    [("time", .text(time)), ("level", .text(level)), ("message", .text(message))]
+                        + details.map { ($0.0, .text($0.1)) }
+                ).line
         case .text, .quiet:
             let words = details.map { "\($0.0)=\($0.1)" }
             line = ([time, level == "info" ? message : "\(level): \(message)"] + words).joined(separator: " ")

@@ -41,6 +41,7 @@ package final class Environment {
     var extensionLog: LogPipe?
     var extensionLines: ExtensionLines?
     var tail = LogTail()
+    let functionLog: FunctionLog
     var freezer = Freezer(nil)
     /// One or none.
     var peakMemoryFile = Descriptors(owning: [])
@@ -94,6 +95,7 @@ package final class Environment {
         id = Names.hex(engine.randoms.take(8))
         logStream = Names.logStream(engine.wallTime, version: function.version, engine.randoms.take(16))
         createdAt = engine.loop.now
+        functionLog = engine.logs.open(function.name)
         api = RuntimeAPI(self)
         extensions = Extensions(self)
         telemetry = Telemetry(self)
@@ -132,8 +134,8 @@ package final class Environment {
     func log(_ line: String) {
         guard !line.isEmpty else { return }
         let bytes = Array(line.utf8)
-        engine.logs.append(bytes, to: function.name)
-        tail.add(bytes)
+        functionLog.append(bytes[...])
+        tail.add(bytes[...])
     }
 
     func drainLogs() {
@@ -146,14 +148,16 @@ package final class Environment {
         guard peakMemoryFile.count > 0 else { return nil }
         let count = Streams.readFromStart(peakMemoryFile[0], into: &engine.loop.scratch)
         var value: UInt64 = 0
-        for byte in engine.loop.scratch[..<count] where byte >= 48 && byte <= 57 { value = value * 10 + UInt64(byte - 48) }
+        for byte in engine.loop.scratch[..<count] where byte >= 48 && byte <= 57 {
+            value = value * 10 + UInt64(byte - 48)
+        }
         return value
     }
 }
 
 extension Environment: LineReceiver {
     func logLines(_ lines: ArraySlice<UInt8>) {
-        engine.logs.append(lines, to: function.name)
+        functionLog.append(lines)
         tail.add(lines)
         if telemetry.isWanted { telemetry.functionLines(lines, requestID: invocation?.requestID) }
     }
@@ -165,7 +169,7 @@ final class ExtensionLines: LineReceiver {
     init(_ environment: Environment) { self.environment = environment }
 
     func logLines(_ lines: ArraySlice<UInt8>) {
-        environment.engine.logs.append(lines, to: environment.function.name)
+        environment.functionLog.append(lines)
         environment.tail.add(lines)
         if environment.telemetry.isWanted { environment.telemetry.extensionLines(lines) }
     }

@@ -41,7 +41,8 @@ extension Environment {
         case .extensionExit(_, let ending):
             .extensionExited(requestID, crashed: ending != .exited(0))
         case .extensionLaunch(let name):
-            FunctionError(type: "Extension.LaunchError", message: "RequestId: \(requestID) Error: \(name) can't be started")
+            FunctionError(
+                type: "Extension.LaunchError", message: "RequestId: \(requestID) Error: \(name) can't be started")
         case .reported(let error, _): error
         case .entrypoint(let words): .invalidEntrypoint(requestID, words)
         case .engine: .failure(requestID)

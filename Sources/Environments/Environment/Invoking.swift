@@ -87,8 +87,8 @@ extension Environment {
     func report(_ invocation: Invocation) {
         invocation.figures.memoryMB = function.configuration.memoryMB
         invocation.figures.peakMemory = peakMemory()
-        log(lines.end(requestID: invocation.requestID))
-        log(lines.report(engine.wallTime, requestID: invocation.requestID, invocation.figures))
+        let requestID = invocation.requestID
+        log(lines.end(requestID: requestID) + lines.report(engine.wallTime, requestID: requestID, invocation.figures))
         if invocation.wantsLogTail { invocation.result.logTail = tail.last }
         if telemetry.isWanted { telemetry.reported(invocation) }
         engine.metrics.invocations += 1

@@ -40,7 +40,10 @@ enum ProcessEnvironment {
     private static func general(_ environment: Environment) -> [(String, String)] {
         [
             ("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"), ("LANG", "C.UTF-8"), ("TZ", ":UTC"),
-            ("LD_LIBRARY_PATH", "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"),
+            (
+                "LD_LIBRARY_PATH",
+                "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+            ),
             ("HOME", "/tmp"), ("PWD", "/var/task"),
             // So that AWS's libraries find some, and fail at their first request instead of looking for a server.
             ("AWS_ACCESS_KEY_ID", "martlet"), ("AWS_SECRET_ACCESS_KEY", "martlet"), ("AWS_SESSION_TOKEN", "martlet"),

@@ -15,7 +15,8 @@ extension Environment {
         let configuration = function.configuration
         var request = SandboxRequest(
             id: sandbox, command: [], root: "\(engine.settings.state)/roots/\(configuration.runtime)",
-            code: function.content.code, layers: function.content.layers, memoryMB: configuration.memoryMB, tmpMB: configuration.tmpMB,
+            code: function.content.code, layers: function.content.layers, memoryMB: configuration.memoryMB,
+            tmpMB: configuration.tmpMB,
             waived: engine.settings.waived.compactMap(Limit.init(rawValue:)))
         request.boost = true
         engine.warden.create(request, for: self)
@@ -158,7 +159,9 @@ extension Environment: SandboxOwner {
         let role = processes.remove(at: index).role
         switch role {
         case .runtime:
-            let words = refusal.kind == .notFound ? "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]" : refusal.message
+            let words =
+                refusal.kind == .notFound
+                ? "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]" : refusal.message
             fail(.entrypoint(words))
         case .external(let name): fail(.extensionLaunch(name))
         }

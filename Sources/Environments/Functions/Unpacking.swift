@@ -23,7 +23,8 @@ enum Unpacking {
         var room = Deployment.mostUnpacked
         guard let code = deployment.code else { throw .invalid("there is no code") }
         try inStorage { () throws(SystemError) in try Files.makeDirectories("\(directory)/layers", mode: 0o755) }
-        let all = [(code, "\(directory)/code", "the code")]
+        let all =
+            [(code, "\(directory)/code", "the code")]
             + (deployment.layers ?? []).enumerated().map { ($1, "\(directory)/layers/\($0)", "layer \($0 + 1)") }
         for (tree, path, what) in all {
             try inStorage { () throws(SystemError) in try Files.makeDirectory(path, mode: 0o755) }

@@ -16,7 +16,8 @@ final class LogPipe: Watched {
     /// Lent to each process that is started; ours stays open, because another may be started later.
     let writeEnd: FileDescriptor
     private var registration: EventLoop.Registration?
-    private weak var receiver: (any LineReceiver)?
+    /// Owns this pipe, and closes it before it goes.
+    private unowned let receiver: any LineReceiver
     /// The beginning of a line whose end has not come.
     private var rest: [UInt8] = []
     private var allowance: Int
@@ -67,7 +68,9 @@ final class LogPipe: Watched {
     /// Everything that was written before now.
     func drain() {
         for _ in 0..<64 {
-            guard registration != nil, case .count(let count) = Streams.read(end.raw, into: &loop.scratch) else { break }
+            guard registration != nil, case .count(let count) = Streams.read(end.raw, into: &loop.scratch) else {
+                break
+            }
             take(count)
         }
         finishLine()
@@ -88,10 +91,10 @@ final class LogPipe: Watched {
             return
         }
         if rest.isEmpty {
-            receiver?.logLines(bytes[...newline])
+            receiver.logLines(bytes[...newline])
         } else {
             rest.append(contentsOf: bytes[...newline])
-            receiver?.logLines(rest[...])
+            receiver.logLines(rest[...])
             rest.removeAll(keepingCapacity: rest.count < 4096)
         }
         rest.append(contentsOf: bytes[(newline + 1)...])
@@ -109,7 +112,7 @@ final class LogPipe: Watched {
         let note = "[martlet: \(dropped) bytes of log were dropped: more than \(Self.bytesPerSecond) a second]\n"
         dropped = 0
         finishLine()
-        receiver?.logLines(Array(note.utf8)[...])
+        receiver.logLines(Array(note.utf8)[...])
     }
 
     /// Whoever printed it will not end it now.
@@ -118,7 +121,7 @@ final class LogPipe: Watched {
             rest.append(10)
             let line = rest
             rest = []
-            receiver?.logLines(line[...])
+            receiver.logLines(line[...])
         }
         if dropped > 0, allowance > 0 { reportDropped() }
     }

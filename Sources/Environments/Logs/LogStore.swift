@@ -19,16 +19,18 @@ package final class LogStore {
         self.loop = loop
     }
 
-    func append(_ lines: some Collection<UInt8>, to function: String) {
-        log(of: function).append(lines)
+    /// The log of a function, for those that write to it often.
+    func open(_ function: String) -> FunctionLog { log(of: function) }
+
+    fileprivate func hasMore() {
         if flushTimer == nil {
-            flushTimer = loop.after(Self.flushAfter) { [weak self] in self?.flush() }
+            flushTimer = loop.after(Self.flushAfter) { [unowned self] in flush() }
         }
     }
 
     private func log(of function: String) -> FunctionLog {
         if let log = logs[function] { return log }
-        let log = FunctionLog(path: "\(directory)/\(function).log")
+        let log = FunctionLog(path: "\(directory)/\(function).log", self)
         logs[function] = log
         return log
     }
@@ -67,25 +69,30 @@ package final class LogFollower {
     package init(_ hear: @escaping (ArraySlice<UInt8>) -> Void) { self.hear = hear }
 }
 
-private final class FunctionLog {
+final class FunctionLog {
     private let path: String
+    private unowned let store: LogStore
     private var file = Descriptors(owning: [])
     private var size = 0
     private var waiting: [UInt8] = []
-    var followers: [LogFollower] = []
+    /// Environments of a function that was deleted may still end, and say so.
+    private var isRemoved = false
+    fileprivate var followers: [LogFollower] = []
 
-    init(path: String) { self.path = path }
-
-    func append(_ lines: some Collection<UInt8>) {
-        waiting.append(contentsOf: lines)
-        if !followers.isEmpty {
-            let lines = Array(lines)
-            for follower in followers { follower.hear(lines[...]) }
-        }
-        if waiting.count > 256 * 1024 { flush() }
+    fileprivate init(path: String, _ store: LogStore) {
+        self.path = path
+        self.store = store
     }
 
-    func flush() {
+    func append(_ lines: ArraySlice<UInt8>) {
+        guard !isRemoved else { return }
+        waiting.append(contentsOf: lines)
+        for follower in followers { follower.hear(lines) }
+        if waiting.count > 256 * 1024 { flush() }
+        store.hasMore()
+    }
+
+    fileprivate func flush() {
         guard !waiting.isEmpty else { return }
         // A disk that is full costs the lines, and nothing else.
         try? write()
@@ -106,13 +113,14 @@ private final class FunctionLog {
         }
     }
 
-    func contents() -> [UInt8] {
+    fileprivate func contents() -> [UInt8] {
         let most = LogStore.mostBytes + (1 << 20)
         let old = (try? Files.read(path + ".1", limit: most)) ?? []
         return old + ((try? Files.read(path, limit: most)) ?? [])
     }
 
-    func remove() {
+    fileprivate func remove() {
+        isRemoved = true
         file = Descriptors(owning: [])
         waiting = []
         try? Files.remove(path)

@@ -6,7 +6,7 @@ struct LogTail {
 
     mutating func clear() { bytes.removeAll(keepingCapacity: true) }
 
-    mutating func add(_ part: some BidirectionalCollection<UInt8>) {
+    mutating func add(_ part: ArraySlice<UInt8>) {
         if bytes.count + part.count > 4 * Self.most { bytes = bytes.suffix(Self.most) }
         bytes.append(contentsOf: part.suffix(Self.most))
     }

@@ -128,7 +128,8 @@ final class Extensions {
             return refuse(exchange, "Extension.MissingHeader", "Lambda-Extension-Function-Error-Type not found")
         }
         exchange.accept()
-        let error = FunctionError(type: type, message: "RequestId: \(environment.invocation?.requestID ?? "") Error: \(reported)")
+        let error = FunctionError(
+            type: type, message: "RequestId: \(environment.invocation?.requestID ?? "") Error: \(reported)")
         environment.extensionFailed(members[index].name, error)
     }
 
@@ -152,9 +153,10 @@ final class Extensions {
     }
 
     private static func isIdentifier(_ text: String) -> Bool {
-        text.utf8.count == 36 && text.utf8.enumerated().allSatisfy { place, byte in
-            [8, 13, 18, 23].contains(place) ? byte == 45 : byte.isHexDigit
-        }
+        text.utf8.count == 36
+            && text.utf8.enumerated().allSatisfy { place, byte in
+                [8, 13, 18, 23].contains(place) ? byte == 45 : byte.isHexDigit
+            }
     }
 
     private func refuse(_ exchange: HTTPExchange, _ type: String, _ message: String) {
@@ -203,5 +205,7 @@ final class Extensions {
 }
 
 extension UInt8 {
-    fileprivate var isHexDigit: Bool { self >= 48 && self <= 57 || self >= 97 && self <= 102 || self >= 65 && self <= 70 }
+    fileprivate var isHexDigit: Bool {
+        self >= 48 && self <= 57 || self >= 97 && self <= 102 || self >= 65 && self <= 70
+    }
 }

@@ -111,7 +111,9 @@ private final class StreamedResponse: BodyReceiver {
                 413, type: "RequestEntityTooLarge",
                 "Exceeded maximum allowed payload size (\(Payload.longestResponse) bytes).")
         } else if let type = trailers["lambda-runtime-function-error-type"] {
-            let body = trailers["lambda-runtime-function-error-body"].flatMap { try? Base64.decode($0, limit: Payload.longestResponse) }
+            let body = trailers["lambda-runtime-function-error-body"].flatMap {
+                try? Base64.decode($0, limit: Payload.longestResponse)
+            }
             finish(with: FunctionError(type: type, message: "the function failed in the middle of its response"), body)
             exchange.accept()
         } else {

@@ -31,8 +31,7 @@ final class Telemetry {
         }
         do throws(TelemetryOptions.Invalid) {
             let options = try TelemetryOptions(body: exchange.body)
-            let subscription = TelemetrySubscription(options, environment.engine.loop) { [weak self] subscription in
-                guard let self else { return }
+            let subscription = TelemetrySubscription(options, environment.engine.loop) { [unowned self] subscription in
                 waitingForSockets.append(subscription)
                 environment.engine.warden.askForSocket(in: environment.sandbox)
             }

@@ -94,7 +94,8 @@ final class TelemetrySubscription: Watched {
             writer.requestLine(.post, path)
             writer.field("Host", host)
             writer.field("Content-Type", "application/json")
-            writer.body([UInt8(ascii: "[")] + Array(events.joined(separator: [UInt8(ascii: ",")])) + [UInt8(ascii: "]")])
+            writer.body(
+                [UInt8(ascii: "[")] + Array(events.joined(separator: [UInt8(ascii: ",")])) + [UInt8(ascii: "]")])
             return writer.bytes
         }
     }

@@ -23,7 +23,8 @@ struct ControlError: Error {
         action: "put large data where the function can fetch it, or into its code")
 
     static let noRoom = ControlError(
-        status: 429, type: "TooManyRequests", message: "there are as many environments as there may be, and all are busy",
+        status: 429, type: "TooManyRequests",
+        message: "there are as many environments as there may be, and all are busy",
         action: "try again later, or raise --max-environments")
 
     static let closing = ControlError(

@@ -17,8 +17,7 @@ extension ControlService {
             guard isFunctionName(name) else { throw .invalid("'\(name)' cannot be the name of a function") }
             return try start(try function(name), exchange)
         }
-        store.makePassing("passing", try deployment(json)) { [weak self] result in
-            guard let self else { return }
+        store.makePassing("passing", try deployment(json)) { [self] result in
             do throws(ControlError) {
                 switch result {
                 case .success(let function): try start(function, exchange)
@@ -32,10 +31,10 @@ extension ControlService {
 
     private func start(_ function: FunctionVersion, _ exchange: HTTPExchange) throws(ControlError) {
         do throws(Dispatcher.Refused) {
-            try dispatcher.start(function) { [weak self] environment, result in
+            try dispatcher.start(function) { [self] environment, result in
                 switch result {
                 case .success: exchange.answer(201, environment.json)
-                case .failure(let error): self?.initFailed(environment, error, exchange)
+                case .failure(let error): initFailed(environment, error, exchange)
                 }
             }
         } catch {

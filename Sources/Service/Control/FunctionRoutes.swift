@@ -10,8 +10,7 @@ extension ControlService {
         let deployment = try deployment(try json(exchange))
         exchange.forgetBody()
         let old = store[name]
-        store.deploy(name, deployment) { [weak self] result in
-            guard let self else { return }
+        store.deploy(name, deployment) { [self] result in
             switch result {
             case .success(let function):
                 // New events go to new environments; what runs now is brought to its end.
@@ -67,7 +66,7 @@ extension ControlService {
         exchange.stream(soFar[...])
         let follower = LogFollower { [weak exchange] lines in exchange?.streamUnlessBehind(lines) }
         engine.followLog(of: name, follower)
-        exchange.whenGone = { [weak self] in self?.engine.unfollowLog(of: name, follower) }
+        exchange.whenGone = { [engine] in engine.unfollowLog(of: name, follower) }
     }
 
     // MARK: events
@@ -76,7 +75,7 @@ extension ControlService {
         exchange.beginStream(200, type: "application/x-ndjson")
         let listener = EventFeed.Listener { [weak exchange] line in exchange?.streamUnlessBehind(line[...]) }
         engine.events.add(listener)
-        exchange.whenGone = { [weak self] in self?.engine.events.remove(listener) }
+        exchange.whenGone = { [engine] in engine.events.remove(listener) }
     }
 }
 

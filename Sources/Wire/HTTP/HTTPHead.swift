@@ -24,7 +24,10 @@ package struct HTTPFields: Sendable {
 
     package static let none = HTTPFields(bytes: [])
 
-    init(bytes: [UInt8]) { self.bytes = bytes }
+    init(bytes: [UInt8]) {
+        self.bytes = bytes
+        if !bytes.isEmpty { places.reserveCapacity(8) }
+    }
 
     mutating func add(name: Range<Int>, value: Range<Int>) { places.append(Place(name: name, value: value)) }
 

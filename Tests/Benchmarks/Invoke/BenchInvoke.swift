@@ -79,7 +79,9 @@ enum BenchInvoke {
         }
         let (echoTimes, ours) = (Times(bare), Times(warm))
         print("  \(language.name) echo over a Unix socket      \(echoTimes.row)")
-        print("  \(language.name) through martlet              \(ours.row)   \(Times.ratio(ours.median, echoTimes.median))")
+        print(
+            "  \(language.name) through martlet              \(ours.row)   \(Times.ratio(ours.median, echoTimes.median))"
+        )
     }
 }
 

@@ -36,7 +36,8 @@ final class ControlClient {
         while true {
             while let event = try parser.next() {
                 switch event {
-                case .head(let head): (answer.status, answer.phases) = (head.status, head.fields["martlet-phases"] ?? "")
+                case .head(let head):
+                    (answer.status, answer.phases) = (head.status, head.fields["martlet-phases"] ?? "")
                 case .body(let part): answer.body += part
                 case .end: return answer
                 }

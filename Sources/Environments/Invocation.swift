@@ -62,8 +62,9 @@ package final class Invocation {
     private var caller: (any InvocationCaller)?
     var result = InvocationResult()
     var figures = InvocationFigures()
-    /// When the runtime got it, on the monotonic clock.
-    var deliveredAt: UInt64 = 0
+    /// When its time began, on the monotonic clock: when it was given to the runtime, or when the runtime was started
+    /// anew for it, which it pays for.
+    var beganAt: UInt64 = 0
     var isLogged = false
     /// The time it has, from when it is given out or from when the environment starts anew for it.
     var deadline: UInt64?

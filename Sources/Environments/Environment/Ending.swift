@@ -68,12 +68,11 @@ extension Environment {
         engine.metrics.environmentsEnded += 1
         if let invocation {
             self.invocation = nil
-            beginInvocation(invocation, Clock.now)
+            let now = Clock.now
+            beginInvocation(invocation, now)
             deadlineTimer?.cancel()
-            if invocation.deliveredAt > 0 {
-                invocation.figures.durationUS = (Clock.now - invocation.deliveredAt) / 1000
-            }
             if !invocation.isAnswered {
+                invocation.figures.durationUS = (now - invocation.beganAt) / 1000
                 invocation.figures.status = .error(type: error.type)
                 invocation.result.error = error
                 invocation.result.payload = error.payload

@@ -66,8 +66,7 @@ package final class Environment {
 
     package internal(set) var invocation: Invocation?
     package internal(set) var served = 0
-    /// Init was over once: the next init is inside an invocation.
-    var hasBeenReady = false
+    /// Until the first init is over, well or not: any other is inside an invocation.
     var isFirstInit = true
     /// Why the last start failed.
     var initError: FunctionError?

@@ -55,7 +55,7 @@ extension Environment {
         let error = error(of: failure, invocation.requestID)
         let now = Clock.now
         if !invocation.isAnswered {
-            invocation.figures.durationUS = (now - min(now, max(invocation.deliveredAt, 1))) / 1000
+            invocation.figures.durationUS = (now - invocation.beganAt) / 1000
         }
         if case .timeout = failure {
             invocation.figures.status = .timeout
@@ -100,7 +100,6 @@ extension Environment {
         engine.metrics.initFailures += 1
         if isFirstInit {
             isFirstInit = false
-            phases.initUS = took
             engine.warden.settle(sandbox)
             telemetry.initEnds(status: status, durationUS: took)
             owner.initEnded(self, .failure(error))
@@ -108,8 +107,7 @@ extension Environment {
         guard inInvocation, let invocation else { return }
         // The second init, inside the invocation, has failed too: that is the answer.
         self.invocation = nil
-        invocation.deliveredAt = startingAt
-        invocation.figures.durationUS = took
+        invocation.figures.durationUS = (Clock.now - invocation.beganAt) / 1000
         invocation.figures.status = status
         if case .timeout = failure {
             invocation.figures.durationUS = UInt64(function.configuration.timeoutSeconds) * 1_000_000
@@ -184,18 +182,14 @@ extension Environment {
         endTimer?.cancel()
         isClearing = false
         hasKilledAll = false
-        if phase == .resetting { goOn() } else if invocation != nil { startAnew() }
+        if invocation != nil { startAnew() }
     }
 
-    /// For an event that waits. Its time runs, as in Lambda.
+    /// For an event that waits. Its time runs, as in Lambda; but not while what an earlier one left is cleared away, which
+    /// is our work and none of the function's.
     func startAnew() {
-        guard let invocation else { return }
+        guard let invocation, !isClearing, advance(.reset) else { return }
         beginInvocation(invocation, Clock.now)
-        guard advance(.reset) else { return }
-        if !isClearing { goOn() }
-    }
-
-    private func goOn() {
         guard advance(.cleared) else { return }
         startProcesses()
     }

@@ -21,9 +21,9 @@ extension Environment {
         freezer.thaw()
         let now = Clock.now
         beginInvocation(invocation, now)
-        invocation.deliveredAt = now
-        if served == 0, hasBeenReady {
-            invocation.figures.initUS = phases.initUS
+        if served == 0 {
+            // An init that failed is no part of it, and the one that followed is in the duration.
+            if phases.initUS > 0 { invocation.figures.initUS = phases.initUS }
             invocation.result.phases = phases
             invocation.result.phases.start = .cold
         }
@@ -38,6 +38,7 @@ extension Environment {
     func beginInvocation(_ invocation: Invocation, _ now: UInt64) {
         guard !invocation.isLogged else { return }
         invocation.isLogged = true
+        invocation.beganAt = now
         let limit = UInt64(function.configuration.timeoutSeconds) * 1_000_000_000
         invocation.deadline = now + limit
         deadlineTimer?.cancel()
@@ -59,7 +60,7 @@ extension Environment {
     /// The runtime has answered. Who waits for the log as well waits until the runtime asks for the next event.
     func answer(_ payload: [UInt8], contentType: String, error: FunctionError?) {
         guard let invocation, advance(.answered) else { return }
-        let took = (Clock.now - invocation.deliveredAt) / 1000
+        let took = (Clock.now - invocation.beganAt) / 1000
         invocation.isAnswered = true
         invocation.result.payload = payload
         invocation.result.contentType = contentType

@@ -110,10 +110,7 @@ extension Environment {
             engine.metrics.initDuration.add(took)
             isFirstInit = false
             telemetry.initEnds(status: .success, durationUS: took)
-            hasBeenReady = true
             owner.initEnded(self, .success(()))
-        } else {
-            hasBeenReady = true
         }
         if invocation != nil {
             deliver()

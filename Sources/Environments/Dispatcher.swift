@@ -95,8 +95,7 @@ package final class Dispatcher {
 
     /// Ends the environment that has waited longest, of whatever function.
     private func makeRoom() -> Bool {
-        let idle = environments.values.filter { $0.phase == .idle }
-        guard let oldest = idle.min(by: { $0.idleSince < $1.idleSince }) else { return false }
+        guard let oldest = environments.values.filter(\.isWaiting).min(by: { $0.idleSince < $1.idleSince }) else { return false }
         retire(oldest)
         return true
     }
@@ -117,9 +116,7 @@ package final class Dispatcher {
     package func endAll(of function: FunctionVersion) {
         for environment in environments.values where environment.function === function {
             environment.endsWhenIdle = true
-            if environment.invocation == nil, environment.phase == .idle || environment.phase == .broken {
-                retire(environment)
-            }
+            if environment.isWaiting { retire(environment) }
         }
     }
 
@@ -164,7 +161,7 @@ package final class Dispatcher {
         caretaker = nil
         let limit = engine.settings.idleAfterSeconds * 1_000_000_000
         for environment in Array(environments.values)
-        where environment.phase == .idle && engine.loop.now - min(engine.loop.now, environment.idleSince) >= limit {
+        where environment.isWaiting && engine.loop.now - min(engine.loop.now, environment.idleSince) >= limit {
             retire(environment)
         }
         if !environments.isEmpty { takeCare() }

@@ -117,6 +117,9 @@ package final class Environment {
         }
     }
 
+    /// For an event; also one whose processes have failed, and that starts anew when one comes.
+    package var isWaiting: Bool { phase == .idle || phase == .broken && invocation == nil }
+
     var arn: String { engine.settings.place.functionARN(function.name) }
 
     package var isFrozen: Bool { freezer.isFrozen }

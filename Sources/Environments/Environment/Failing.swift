@@ -31,6 +31,7 @@ extension Environment {
         telemetry.flush()
         if wasStarting { initFailed(failure) } else { failInvocation(failure) }
         clear(because: failure)
+        idleSince = engine.loop.now
         owner.isBroken(self)
     }
 

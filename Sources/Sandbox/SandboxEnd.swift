@@ -29,7 +29,7 @@ extension Sandbox {
         }
     }
 
-    private func isOutOfMemory() -> Bool { group.outOfMemoryKills() > 0 }
+    func isOutOfMemory() -> Bool { group.outOfMemoryKills() > 0 }
 
     private func kill() {
         group.kill()

@@ -2,6 +2,7 @@
 // kind that was asked for are passed on, and the first word out of place ends the sandbox. So a pid 1 that talks without
 // end is not listened to without end either.
 
+import Glibc
 package import Linux
 package import Wire
 
@@ -47,6 +48,9 @@ extension Sandbox {
             tell(.processRefused(id: id, process: number, refusal), Descriptors(owning: []))
         case .processEnded(let number, let ending):
             started.removeAll { $0.number == number }
+            // On cgroup v1 the kernel kills one process for lack of memory, whose end may be heard of before the lack:
+            // that all of it ends for want of memory is then the whole story.
+            if case .signalled(SIGKILL) = ending, isOutOfMemory() { return end(because: .outOfMemory) }
             tell(.processEnded(id: id, process: number, ending), Descriptors(owning: []))
         case .socket:
             guard (try? Files.kind(of: descriptors[0]))?.kind == .socket else { return distrust("what is no socket") }

@@ -95,7 +95,8 @@ package final class Dispatcher {
 
     /// Ends the environment that has waited longest, of whatever function.
     private func makeRoom() -> Bool {
-        guard let oldest = environments.values.filter(\.isWaiting).min(by: { $0.idleSince < $1.idleSince }) else { return false }
+        let waiting = environments.values.filter(\.isWaiting)
+        guard let oldest = waiting.min(by: { $0.idleSince < $1.idleSince }) else { return false }
         retire(oldest)
         return true
     }
@@ -211,8 +212,9 @@ extension Dispatcher: EnvironmentOwner {
     }
 
     package func isBroken(_ environment: Environment) {
-        if environment.endsWhenIdle { return retire(environment) }
+        // One that has an event starts anew for it, and ends afterwards.
         guard environment.invocation == nil else { return }
+        if environment.endsWhenIdle { return retire(environment) }
         let group = group(of: environment.function)
         group.idle.removeAll { $0 === environment }
         // First in the row: any that is whole is taken before it.

@@ -81,7 +81,12 @@ package final class Invocation {
     }
 
     /// The caller no longer waits: the function goes on, its answer goes nowhere.
-    package func abandon() { caller = nil }
+    package func abandon() {
+        caller = nil
+        // A runtime that was kept waiting by a slow caller goes on.
+        whenDrained?()
+        whenDrained = nil
+    }
 
     var isFinished = false
     var isAnswered = false

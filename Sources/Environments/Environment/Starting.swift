@@ -30,6 +30,8 @@ extension Environment {
         (initError, initErrorBody) = (nil, nil)
         api.reset()
         extensions.reset(expecting: function.content.figures.extensions)
+        // Those who subscribed are gone, and subscribe again when they have started anew.
+        telemetry.close()
         if isFirstInit {
             telemetry.initStarts()
             log(

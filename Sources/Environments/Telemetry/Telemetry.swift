@@ -21,7 +21,7 @@ final class Telemetry {
     // MARK: the route
 
     func subscribe(_ exchange: HTTPExchange) {
-        guard environment.extensions.isKnown(exchange) else {
+        guard let name = environment.extensions.name(of: exchange) else {
             return exchange.refuse(
                 403, type: "Extension.UnknownExtensionIdentifier", "Unknown Lambda-Extension-Identifier")
         }
@@ -40,8 +40,7 @@ final class Telemetry {
             tell(
                 .platform, "platform.telemetrySubscription",
                 .object([
-                    ("name", .text(exchange.head.fields["lambda-extension-name"] ?? "")),
-                    ("state", .text("Subscribed")),
+                    ("name", .text(name)), ("state", .text("Subscribed")),
                     ("types", .list(options.types.map { .text($0.rawValue) })),
                 ]))
             replayInit(to: subscription)

@@ -45,21 +45,20 @@ extension ControlService {
             ControlCaller(exchange, requestID: requestID))
         exchange.whenGone = { invocation.abandon() }
         exchange.whenDrained = { invocation.whenDrained?() }
-        if let context = fields["martlet-client-context"] {
-            guard let bytes = try? Base64.decode(context, limit: 4096), (try? JSON.validate(bytes)) != nil else {
-                throw .invalid("Martlet-Client-Context is not base64 of JSON of at most 4096 bytes")
-            }
-            invocation.clientContext = String(decoding: bytes, as: UTF8.self)
-        }
-        if let identity = fields["martlet-identity"] {
-            guard let bytes = try? Base64.decode(identity, limit: 4096), (try? JSON.validate(bytes)) != nil else {
-                throw .invalid("Martlet-Identity is not base64 of JSON of at most 4096 bytes")
-            }
-            invocation.identity = String(decoding: bytes, as: UTF8.self)
-        }
+        invocation.clientContext = try Self.encodedJSON(fields["martlet-client-context"], "Martlet-Client-Context")
+        invocation.identity = try Self.encodedJSON(fields["martlet-identity"], "Martlet-Identity")
         invocation.wantsLogTail = fields["martlet-log"] == "tail"
         invocation.isStreamed = fields["martlet-response-mode"] == "streaming"
         return invocation
+    }
+
+    /// What goes to the function as a header of JSON, and comes as base64 of that.
+    private static func encodedJSON(_ field: String?, _ name: String) throws(ControlError) -> String? {
+        guard let field else { return nil }
+        guard let bytes = try? Base64.decode(field, limit: 4096), (try? JSON.validate(bytes)) != nil else {
+            throw .invalid("\(name) is not base64 of JSON of at most 4096 bytes")
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }
 

@@ -84,7 +84,9 @@ let package = Package(
         .executableTarget(
             name: "attacks", dependencies: ["CAttacks"], path: "Tests/Subjects/Attacks", swiftSettings: strict,
             linkerSettings: staticLink),
-        .target(name: "IntegrationSupport", path: "Tests/Integration/Support", swiftSettings: strict),
+        .target(
+            name: "IntegrationSupport", dependencies: ["Linux", "Wire"], path: "Tests/Integration/Support",
+            swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests", dependencies: ["IntegrationSupport", "Linux", "Wire"], path: "Tests/Integration",
             exclude: ["Support", "Contract/README.md", "Contract/nodejs.json", "Contract/python.json"],

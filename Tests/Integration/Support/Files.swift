@@ -65,6 +65,11 @@ package enum HostFiles {
         return names.filter { $0 != "." && $0 != ".." }
     }
 
+    package static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
     private static func write(_ bytes: [UInt8], to path: String, mode: UInt32) throws {
         let file = unsafe open(path, O_CREAT | O_TRUNC | O_WRONLY, 0o600)
         guard file >= 0 else { throw Failure("opening \(path)") }

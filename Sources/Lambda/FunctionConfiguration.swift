@@ -38,7 +38,8 @@ package struct FunctionConfiguration: Equatable, Sendable {
             switch name {
             case "runtime": runtime = try Self.text(name, value, Self.isRuntimeName, "the name of a runtime")
             case "handler":
-                handler = try Self.text(name, value, { $0.utf8.count <= 128 && !$0.contains(" ") }, "a handler's name")
+                handler = try Self.text(
+                    name, value, Self.isHandler, "a handler's name: at most 128 bytes, without spaces")
             case "memory": memoryMB = try Self.number(name, value, Self.memoryRange, "MB")
             case "timeout": timeoutSeconds = try Self.number(name, value, Self.timeoutRange, "seconds")
             case "tmp": tmpMB = try Self.number(name, value, Self.tmpRange, "MB")
@@ -49,8 +50,8 @@ package struct FunctionConfiguration: Equatable, Sendable {
                 }
                 logFormat = format
             case "log_level":
-                logLevel = try Self.text(
-                    name, value, Self.logLevels.contains, "one of \(Self.logLevels.joined(separator: ", "))")
+                let levels = Self.logLevels
+                logLevel = try Self.text(name, value, levels.contains, "one of \(levels.joined(separator: ", "))")
             case "description":
                 description = try Self.text(name, value, { $0.utf8.count <= 256 }, "a text of at most 256 bytes")
             default: throw Invalid("a function has no member '\(name)'")
@@ -84,6 +85,11 @@ package struct FunctionConfiguration: Equatable, Sendable {
     package static func isRuntimeName(_ name: String) -> Bool {
         !name.isEmpty && name.utf8.count <= 64 && name.first != "."
             && name.utf8.allSatisfy { $0.isLetter || $0.isDigit || [45, 46, 95].contains($0) }
+    }
+
+    /// It becomes the value of a variable, which no zero byte may end.
+    private static func isHandler(_ name: String) -> Bool {
+        name.utf8.count <= 128 && name.utf8.allSatisfy { $0 > 32 && $0 != 127 }
     }
 
     private static func variables(_ value: JSON) throws(Invalid) -> [Variable] {

@@ -161,8 +161,7 @@ final class HTTPConnection: Watched {
         writer.statusLine(error.status)
         writer.field("Content-Type", "application/json")
         writer.field("Connection", "close")
-        let words = JSON.object([("errorType", .text("BadRequest")), ("errorMessage", .text(error.message))])
-        writer.body(Array(words.line.utf8))
+        writer.body(server.service.refusal(of: error))
         current = nil
         send(writer.bytes)
         closeWhenSent()

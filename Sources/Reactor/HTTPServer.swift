@@ -9,6 +9,14 @@ package protocol HTTPService: AnyObject {
     func plan(_ exchange: HTTPExchange) -> BodyPlan
     /// The request is whole. It may be answered now or later.
     func serve(_ exchange: HTTPExchange)
+    /// The body that says why a request cannot be understood.
+    func refusal(of error: HTTPError) -> [UInt8]
+}
+
+extension HTTPService {
+    package func refusal(of error: HTTPError) -> [UInt8] {
+        JSON.object([("errorType", .text("BadRequest")), ("errorMessage", .text(error.message))]).bytes
+    }
 }
 
 package enum BodyPlan {

@@ -18,9 +18,17 @@ struct ControlError: Error {
             status: 400, type: "InvalidRequest", message: message, action: "see GET /openapi.json for what is possible")
     }
 
-    static let tooLarge = ControlError(
-        status: 413, type: "RequestTooLarge", message: "an event has at most 6 MB",
-        action: "put large data where the function can fetch it, or into its code")
+    static func tooLarge(_ route: ControlRoute) -> ControlError {
+        let (message, action) =
+            switch route {
+            case .invokeFunction, .invokeEnvironment:
+                ("an event has at most 6 MB", "put large data where the function can fetch it, or into its code")
+            case .function, .environments:
+                ("a function has at most 50 MB of code, packed", "leave out what it does not need, or use layers")
+            default: ("nothing is expected in the body of this request", "leave it out")
+            }
+        return ControlError(status: 413, type: "RequestTooLarge", message: message, action: action)
+    }
 
     static let noRoom = ControlError(
         status: 429, type: "TooManyRequests",
@@ -37,11 +45,31 @@ struct ControlError: Error {
     func send(to exchange: HTTPExchange) {
         var fields: [(String, String)] = []
         if status == 429 || status == 503 { fields.append(("Retry-After", "1")) }
-        let body = JSON.object([("type", .text(type)), ("message", .text(message)), ("action", .text(action))])
-        exchange.answer(status, fields, body: body.bytes)
+        exchange.answer(status, fields, body: body)
+    }
+
+    var body: [UInt8] {
+        JSON.object([("type", .text(type)), ("message", .text(message)), ("action", .text(action))]).bytes
     }
 }
 
 extension HTTPExchange {
+    /// A switch in the query: off when it is not there, on when it is there without a value.
+    func flag(_ name: String) throws(ControlError) -> Bool {
+        guard head.hasQuery(name) else { return false }
+        switch head.query(name) {
+        case "", "1", "true": return true
+        case "0", "false": return false
+        default: throw .invalid("\(name) is 0 or 1")
+        }
+    }
+
+    /// A header with a few possible values, of which the first is the usual one.
+    func choice(_ header: StaticString, of values: [String]) throws(ControlError) -> String {
+        guard let value = head.fields[header] else { return values[0] }
+        if values.contains(value) { return value }
+        throw .invalid("the header \(header) is \(values.joined(separator: " or "))")
+    }
+
     func answer(_ status: Int, _ json: JSON) { answer(status, body: json.bytes) }
 }

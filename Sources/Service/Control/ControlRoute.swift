@@ -1,4 +1,4 @@
-// The addresses of the control socket, on one screen. OpenAPI.swift describes them to others.
+// The addresses of the control socket, on one screen. OpenAPI describes them to others.
 
 import Lambda
 package import Wire

@@ -30,6 +30,12 @@ final class ControlService: HTTPService {
         }
     }
 
+    func refusal(of error: HTTPError) -> [UInt8] {
+        ControlError(
+            status: error.status, type: "BadRequest", message: error.message, action: "send HTTP/1.1 as RFC 9112 has it"
+        ).body
+    }
+
     func serve(_ exchange: HTTPExchange) {
         do throws(ControlError) {
             try route(exchange)
@@ -55,7 +61,7 @@ final class ControlService: HTTPService {
                 ]).bytes)
             return
         }
-        if exchange.isTooLarge { throw .tooLarge }
+        if exchange.isTooLarge { throw .tooLarge(route) }
         switch (route, head.method) {
         case (.invokeFunction(let name), _): try invokeFunction(name, exchange)
         case (.invokeEnvironment(let id), _): try invokeEnvironment(id, exchange)
@@ -71,7 +77,7 @@ final class ControlService: HTTPService {
         case (.events, _): followEvents(exchange)
         case (.health, _): exchange.answer(200, .object([("status", .text("ok"))]))
         case (.metrics, _): metrics(exchange)
-        case (.openAPI, _): exchange.answer(200, body: Array(openAPIDocument.utf8))
+        case (.openAPI, _): exchange.answer(200, body: OpenAPI.bytes)
         }
     }
 

@@ -58,7 +58,7 @@ extension ControlService {
 
     func endEnvironment(_ id: String, _ exchange: HTTPExchange) throws(ControlError) {
         let environment = try environment(id)
-        let isNow = exchange.head.query("now").map { $0 != "0" } ?? false
+        let isNow = try exchange.flag("now")
         dispatcher.end(environment, now: isNow) { exchange.answer(204, type: nil, body: []) }
     }
 }

@@ -57,11 +57,10 @@ extension ControlService {
 
     func logs(_ name: String, _ exchange: HTTPExchange) throws(ControlError) {
         _ = try function(name)
+        let isFollowed = try exchange.flag("follow")
         let soFar = engine.readLog(of: name, limit: Self.mostLog)
         let type = "text/plain; charset=utf-8"
-        guard let follow = exchange.head.query("follow"), follow != "0" else {
-            return exchange.answer(200, type: type, body: soFar)
-        }
+        guard isFollowed else { return exchange.answer(200, type: type, body: soFar) }
         exchange.beginStream(200, type: type)
         exchange.stream(soFar[...])
         let follower = LogFollower { [weak exchange] lines in exchange?.streamUnlessBehind(lines) }

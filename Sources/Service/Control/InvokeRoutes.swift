@@ -47,8 +47,9 @@ extension ControlService {
         exchange.whenDrained = { invocation.whenDrained?() }
         invocation.clientContext = try Self.encodedJSON(fields["martlet-client-context"], "Martlet-Client-Context")
         invocation.identity = try Self.encodedJSON(fields["martlet-identity"], "Martlet-Identity")
-        invocation.wantsLogTail = fields["martlet-log"] == "tail"
-        invocation.isStreamed = fields["martlet-response-mode"] == "streaming"
+        invocation.wantsLogTail = try exchange.choice("martlet-log", of: ["none", "tail"]) == "tail"
+        invocation.isStreamed =
+            try exchange.choice("martlet-response-mode", of: ["buffered", "streaming"]) == "streaming"
         return invocation
     }
 

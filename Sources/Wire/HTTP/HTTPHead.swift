@@ -77,13 +77,20 @@ package struct HTTPHead: Sendable {
         return target[..<mark]
     }
 
-    /// A value of the target's query, percent-decoded.
+    /// A value of the target's query, percent-decoded; nil also when it cannot be decoded.
     package func query(_ name: String) -> String? {
+        guard let parts = queryParts(name) else { return nil }
+        return parts.count == 2 ? percentDecoded(parts[1]) : ""
+    }
+
+    package func hasQuery(_ name: String) -> Bool { queryParts(name) != nil }
+
+    private func queryParts(_ name: String) -> [Substring]? {
         let target = target
         guard let mark = target.firstIndex(of: "?") else { return nil }
         for pair in target[target.index(after: mark)...].split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            if parts[0] == name { return parts.count == 2 ? percentDecoded(parts[1]) : "" }
+            if parts[0] == name { return parts }
         }
         return nil
     }

@@ -1,3 +1,0 @@
-// The description of the control socket that it serves itself.
-
-let openAPIDocument = "{}"

@@ -6,8 +6,9 @@ import Reactor
 
 extension Environment {
     static let shutdownLimit: UInt64 = 2_000_000_000
-    /// The runtime's share of it, when there are extensions.
+    /// The runtime's share of it, when there are extensions; and all that there is when they live in the runtime.
     private static let runtimeShare: UInt64 = 300_000_000
+    private static let internalLimit: UInt64 = 500_000_000
 
     /// Ends it; `hasEnded` is told when nothing of it runs any more. With an event in hand, that gets an error.
     package func shutDown() {
@@ -22,12 +23,13 @@ extension Environment {
             invocation.result.payload = FunctionError.failure(invocation.requestID).payload
             invocation.finish()
         }
-        guard !extensions.externalNames.isEmpty, !isClearing else { return kill() }
+        guard extensions.isAny || !extensions.externalNames.isEmpty, !isClearing else { return kill() }
+        let share = extensions.externalNames.isEmpty ? Self.internalLimit : Self.runtimeShare
         // First the runtime, so that extensions see the last of it.
         if let runtime = processes.first(where: { $0.role == .runtime }) {
             engine.warden.signal(15, runtime.number, in: sandbox)
             let number = runtime.number
-            endTimer = engine.loop.after(Self.runtimeShare) { [unowned self] in endRuntime(number) }
+            endTimer = engine.loop.after(share) { [unowned self] in endRuntime(number) }
         } else {
             endExtensions()
         }

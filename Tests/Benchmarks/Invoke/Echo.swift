@@ -33,14 +33,14 @@ final class Echo {
             streams: [(there.raw, 0)])
     }
 
-    /// One round trip, in nanoseconds.
-    func round(_ bytes: [UInt8]) throws -> UInt64 {
-        let start = Clock.now
+    func use(processors: String) throws { try Processors.allow(processors, to: pid) }
+
+    /// One round trip.
+    func round(_ bytes: [UInt8]) throws {
         try Files.write(bytes, to: socket.raw, named: "the echo")
         guard case .count = Streams.read(socket.raw, into: &buffer) else {
             throw Broken(description: "the echo has ended")
         }
-        return Clock.now - start
     }
 
     func end() {

@@ -96,16 +96,16 @@ struct HTTPHeadParser {
 
     private func finish(_ head: inout HTTPHead, isOld: Bool) throws(HTTPError) {
         let fields = head.fields
-        head.isLastOnConnection = isOld
+        var (isToClose, isToStay) = (false, false)
         var length: Int?
         var isChunked = false
         for place in fields.places {
             switch place.name.count {
             case 10 where fields.matches(place.name, "connection"):
                 for word in fields.text(place.value).lowercased().split(separator: ",") {
-                    switch word.drop(while: { $0 == " " }) {
-                    case "close": head.isLastOnConnection = true
-                    case "keep-alive": head.isLastOnConnection = false
+                    switch word.trimmingBlanks {
+                    case "close": isToClose = true
+                    case "keep-alive": isToStay = true
                     default: break
                     }
                 }
@@ -122,6 +122,10 @@ struct HTTPHeadParser {
             default: break
             }
         }
+        // Whoever closes has the last word, wherever it stands.
+        head.isLastOnConnection = isToClose || isOld && !isToStay
+        // HTTP/1.0 has no chunks: whoever passed this on may have understood it in another way (RFC 9112, 6.1).
+        if isChunked, isOld { throw HTTPError(400, "a Transfer-Encoding in HTTP/1.0") }
         if isChunked, length != nil { throw HTTPError(400, "a Content-Length beside a Transfer-Encoding") }
         if let length, length > limits.body { throw HTTPError(413, "a body of more than \(limits.body) bytes") }
         head.body = isChunked ? .chunked : length.map { $0 > 0 ? .counted($0) : .none } ?? .none
@@ -160,6 +164,14 @@ extension HTTPMethod {
         } else {
             self = .other
         }
+    }
+}
+
+extension Substring {
+    fileprivate var trimmingBlanks: Substring {
+        var rest = drop { $0 == " " || $0 == "\t" }
+        while let last = rest.last, last == " " || last == "\t" { rest.removeLast() }
+        return rest
     }
 }
 

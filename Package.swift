@@ -75,6 +75,9 @@ let package = Package(
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: strict),
         .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: strict),
         .testTarget(name: "ArchiveTests", dependencies: ["Archive", "Wire"], swiftSettings: strict),
+        .testTarget(name: "LambdaTests", dependencies: ["Lambda", "Wire"], swiftSettings: strict),
+        .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Linux", "Wire"], swiftSettings: strict),
+        .testTarget(name: "ServiceTests", dependencies: ["Service", "Lambda", "Wire"], swiftSettings: strict),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "Wire"], swiftSettings: strict),
 
         // With root: drives the built programs from outside. Attacks is what must not get through.

@@ -16,6 +16,8 @@ final class HTTPConnection: Watched {
     private var isWhole = false
     private var receiver: (any BodyReceiver)?
     private var bodyLimit = 0
+    /// It was served ahead of its body.
+    private var isServed = false
 
     private var output: [UInt8] = []
     private var sent = 0
@@ -30,6 +32,9 @@ final class HTTPConnection: Watched {
 
     /// Requests ahead of their turn are kept up to this many bytes.
     private static let mostBacklog = 256 * 1024
+    /// With more than this of its answers untaken, the other side has to take some before it is served again. Otherwise
+    /// whoever asks and never listens could fill our memory.
+    private static let mostUntaken = 256 * 1024
 
     init(_ descriptor: consuming FileDescriptor, _ server: HTTPServer) {
         self.descriptor = descriptor
@@ -53,18 +58,24 @@ final class HTTPConnection: Watched {
     /// In the middle of something that the other side has to go on with.
     var waitsForOther: Bool { pendingOutput > 0 && wantsOutput || current == nil && parser.isInside || isReadingBody }
 
+    /// It has asked for more than it has taken.
+    private var isBehind: Bool { current == nil && pendingOutput > Self.mostUntaken }
+
     private var isReadingBody: Bool { current != nil && !isWhole && !isPaused }
 
     // MARK: reading
 
     func isReady(toRead: Bool, toWrite: Bool) {
-        if toWrite { flush() }
-        if toRead { read() }
+        if toWrite {
+            flush()
+            process()
+        }
+        if toRead || mayHaveMore { read() }
     }
 
     private func read() {
         while registration != nil {
-            if isPaused || isWhole && parser.backlog > Self.mostBacklog {
+            if isPaused || isBehind || closesWhenSent || isWhole && parser.backlog > Self.mostBacklog {
                 mayHaveMore = true
                 return
             }
@@ -96,12 +107,16 @@ final class HTTPConnection: Watched {
         isProcessing = true
         defer { isProcessing = false }
         do throws(HTTPError) {
-            while registration != nil, !isWhole, !closesAfterwards || current != nil, let event = try parser.next() {
+            while registration != nil, !isWhole, !isBehind, !closesAfterwards || current != nil,
+                let event = try parser.next()
+            {
                 handle(event)
             }
         } catch {
             refuse(error)
         }
+        // The request that an answer has waited for is not whole: its sender may wait for that answer.
+        if pendingOutput > 0, !wantsOutput, !isWhole { flush() }
         if waitsForOther { server.keepAnEyeOnConnections() }
     }
 
@@ -118,6 +133,7 @@ final class HTTPConnection: Watched {
         current = exchange
         closesAfterwards = head.isLastOnConnection
         receiver = nil
+        isServed = false
         switch server.service.plan(exchange) {
         case .collect(let limit): bodyLimit = limit
         case .pass(let receiver): self.receiver = receiver
@@ -125,9 +141,17 @@ final class HTTPConnection: Watched {
         if case .counted(let count) = head.body, receiver == nil {
             if count > bodyLimit { exchange.isTooLarge = true } else { exchange.body.reserveCapacity(count) }
         }
-        if head.body != .none, head.fields["expect"]?.lowercased() == "100-continue", !exchange.isTooLarge {
-            send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
-        }
+        if head.body != .none, head.fields["expect"]?.lowercased() == "100-continue" { expect(exchange) }
+    }
+
+    /// The other side wants to know whether to send the body. Nobody answers with "go on" what is answered already.
+    private func expect(_ exchange: HTTPExchange) {
+        if exchange.isAnswered { return }
+        guard exchange.isTooLarge else { return send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)) }
+        // The body may or may not come now, so what comes then cannot be told apart.
+        closesAfterwards = true
+        isServed = true
+        server.service?.serve(exchange)
     }
 
     private func take(_ part: ArraySlice<UInt8>) {
@@ -148,7 +172,7 @@ final class HTTPConnection: Watched {
         if let receiver {
             self.receiver = nil
             receiver.end(trailers: trailers)
-        } else if !current.isAnswered {
+        } else if !current.isAnswered, !isServed {
             server.service.serve(current)
         }
         if current.isAnswered, !current.isOpen { finishCurrent() }

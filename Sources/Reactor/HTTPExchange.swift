@@ -40,7 +40,7 @@ package final class HTTPExchange {
         writer.statusLine(status)
         if let type { writer.field("Content-Type", type) }
         for (name, value) in fields { writer.field(name, value) }
-        finish(&writer, body, canWait)
+        finish(&writer, body, canWait, hasLength: status != 204)
     }
 
     /// The same with a head that was written elsewhere, up to but not including its length.
@@ -49,10 +49,15 @@ package final class HTTPExchange {
         finish(&writer, body, false)
     }
 
-    private func finish(_ writer: inout HTTPWriter, _ body: [UInt8], _ canWait: Bool) {
+    /// - Parameter hasLength: an answer that can have no body has no length either (RFC 9110, 8.6)
+    private func finish(
+        _ writer: inout HTTPWriter, _ body: [UInt8], _ canWait: Bool, hasLength: Bool = true
+    ) {
         guard state == .waiting, let connection else { return }
         if connection.closesAfterwards { writer.field("Connection", "close") }
-        if head.method == .head {
+        if !hasLength {
+            writer.endOfFields()
+        } else if head.method == .head {
             writer.field("Content-Length", body.count)
             writer.endOfFields()
         } else {

@@ -1,0 +1,228 @@
+// Peers that stop in the middle, that never listen, or that go; and answers in parts.
+
+import Linux
+import Testing
+import Wire
+
+@testable import Reactor
+
+@Suite struct SlowPeers {
+    private func impatient() throws -> ServerUnderTest { try ServerUnderTest { $0.patience = 40_000_000 } }
+
+    @Test(arguments: ["G", "GET / HTTP/1.1\r\n", "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab"])
+    func areToldAndLeft(_ text: String) throws {
+        let server = try impatient()
+        let client = try server.connect()
+        client.send(text)
+        try server.turn {
+            client.read(); return client.isClosed
+        }
+        #expect(client.take().count == 1)
+        #expect(client.take()[0].hasPrefix("408 "))
+    }
+
+    @Test func mayBeSlowWithEachPart() throws {
+        let server = try impatient()
+        let client = try server.connect()
+        client.send("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n")
+        for part in ["h", "e", "l", "l", "o"] {
+            try server.turn(for: 20)
+            client.send(part)
+        }
+        #expect(try server.answers(to: client) == ["200 hello"])
+    }
+
+    @Test func mayRestBetweenRequestsAndWaitForAnAnswer() throws {
+        let server = try impatient()
+        var waiting: HTTPExchange?
+        server.serves = { waiting = $0 }
+        let client = try server.connect()
+        try server.turn(for: 100)
+        client.send(post("a"))
+        try server.turn(for: 100)
+        waiting?.answer(200, type: nil, body: [])
+        #expect(try server.answers(to: client) == ["200"])
+        try server.turn(for: 100)
+        #expect(!client.isClosed)
+    }
+
+    @Test func thatDoNotTakeTheirAnswerAreLeft() throws {
+        let server = try impatient()
+        server.serves = { $0.answer(200, type: nil, body: [UInt8](repeating: 120, count: 8 << 20)) }
+        let client = try server.connect()
+        client.send(post("a"))
+        try server.turn { server.server.connectionCount == 1 }
+        try server.turn { server.server.connectionCount == 0 }
+        client.read()
+        #expect(client.isClosed)
+    }
+
+    /// The answers of one who asks and asks and never listens would fill the memory.
+    @Test func thatNeverListenAreNotServedOn() throws {
+        let server = try ServerUnderTest()
+        var served = 0
+        server.serves = {
+            served += 1
+            $0.answer(200, type: nil, body: [UInt8](repeating: 120, count: 10_000))
+        }
+        let client = try server.connect()
+        let many = String(repeating: "GET / HTTP/1.1\r\n\r\n", count: 1000)
+        var sent = 0
+        for _ in 0..<50 {
+            let count = client.send(many)
+            if count > 0 { sent += count }
+            try server.turn(for: 2)
+        }
+        // What the two sockets hold, and what may be untaken, and no more.
+        #expect(served < 200)
+        #expect(sent < 2 << 20)
+        // One that begins to listen gets all that it asked for.
+        let asked = sent / 18
+        try server.turn {
+            client.read(); return served >= asked
+        }
+        #expect(try server.answers(to: client, count: asked).count == asked)
+    }
+
+    @Test func thatSendOnAfterTheLastAnswerAreNotListenedTo() throws {
+        let server = try ServerUnderTest()
+        server.serves = { $0.answer(200, type: nil, body: [UInt8](repeating: 120, count: 8 << 20)) }
+        let client = try server.connect()
+        client.send(post("a", "/", "Connection: close\r\n"))
+        var sent = 0
+        for _ in 0..<50 {
+            let count = client.send(String(repeating: "x", count: 100_000))
+            if count > 0 { sent += count }
+            try server.turn(for: 1)
+        }
+        #expect(sent < 2 << 20)
+    }
+}
+
+@Suite struct Streaming {
+    @Test func partsLeaveAsTheyCome() throws {
+        let server = try ServerUnderTest()
+        var stream: HTTPExchange?
+        server.serves = {
+            stream = $0
+            $0.beginStream(200, type: "text/plain")
+        }
+        let client = try server.connect()
+        client.send(post("") + post("next"))
+        try server.turn { stream != nil }
+        stream?.stream(Array("one".utf8))
+        try server.turn { client.text.hasSuffix("3\r\none\r\n") }
+        stream?.stream(Array("two".utf8))
+        server.serves = { $0.answer(200, type: nil, body: $0.body) }
+        stream?.endStream(trailers: [("A", "b")])
+        #expect(try server.answers(to: client, count: 2) == ["200 onetwo", "200 next"])
+        #expect(client.text.contains("0\r\nA: b\r\n\r\n"))
+    }
+
+    @Test func whoProducesLearnsWhenThereIsRoom() throws {
+        let server = try ServerUnderTest()
+        var stream: HTTPExchange?
+        var drained = 0
+        server.serves = { exchange in
+            stream = exchange
+            exchange.whenDrained = { drained += 1 }
+            exchange.beginStream(200, type: "text/plain")
+        }
+        let client = try server.connect()
+        client.send(post(""))
+        try server.turn { stream != nil }
+        let exchange = try #require(stream)
+        exchange.stream([UInt8](repeating: 120, count: 4 << 20))
+        drained = 0
+        #expect(exchange.pending > 1 << 20)
+        try server.turn(for: 20)
+        #expect(drained == 0)
+        try server.turn {
+            client.read(); return drained > 0
+        }
+        #expect(exchange.pending == 0)
+        exchange.endStream()
+        let answers = try server.answers(to: client)
+        #expect(answers.count == 1 && answers[0].utf8.count == (4 << 20) + 4)
+    }
+
+    @Test func oneThatIsAbortedIsNotWhole() throws {
+        let server = try ServerUnderTest()
+        server.serves = { exchange in
+            exchange.beginStream(200, type: "text/plain")
+            exchange.stream(Array("part".utf8))
+            exchange.abort()
+        }
+        let client = try server.connect()
+        client.send(post(""))
+        try server.turn {
+            client.read(); return client.isClosed
+        }
+        #expect(client.text.hasSuffix("4\r\npart\r\n"))
+        #expect(client.take().isEmpty)
+    }
+
+    @Test func whoGoesIsMissed() throws {
+        let server = try ServerUnderTest()
+        var gone = 0
+        var waiting: HTTPExchange?
+        server.serves = { exchange in
+            exchange.whenGone = { gone += 1 }
+            waiting = exchange
+        }
+        var client: Client? = try server.connect()
+        client?.send(post(""))
+        try server.turn { waiting != nil }
+        #expect(gone == 0 && waiting?.isOpen == true)
+        client = nil
+        try server.turn { gone == 1 }
+        #expect(waiting?.isOpen == false)
+        // Answers go nowhere, and nobody minds.
+        waiting?.answer(200, type: nil, body: [])
+        #expect(server.server.connectionCount == 0)
+    }
+
+    @Test func bodiesArePassedOnPartByPart() throws {
+        let server = try ServerUnderTest()
+        let receiver = Receiver()
+        var exchange: HTTPExchange?
+        server.plans = {
+            exchange = $0
+            return .pass(to: receiver)
+        }
+        let client = try server.connect()
+        client.send("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
+        try server.turn { receiver.words == ["ab"] }
+        exchange?.pauseReading()
+        client.send("2\r\ncd\r\n0\r\nX: y\r\n\r\n")
+        try server.turn(for: 20)
+        #expect(receiver.words == ["ab"])
+        exchange?.resumeReading()
+        try server.turn { receiver.words.last == "end y" }
+        #expect(receiver.words.joined(separator: " ") == "ab cd end y")
+        exchange?.answer(200, type: nil, body: [])
+        #expect(try server.answers(to: client) == ["200"])
+    }
+
+    @Test func bodiesThatAreCutAreSaidToBe() throws {
+        let server = try ServerUnderTest()
+        let receiver = Receiver()
+        server.plans = { _ in .pass(to: receiver) }
+        var client: Client? = try server.connect()
+        client?.send("POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nab")
+        try server.turn { receiver.words == ["ab"] }
+        client = nil
+        try server.turn { receiver.words == ["ab", "cut"] }
+        // So are those that cannot be understood.
+        client = try server.connect()
+        client?.send("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n")
+        try server.turn { receiver.words == ["ab", "cut", "cut"] }
+    }
+
+    private final class Receiver: BodyReceiver {
+        var words: [String] = []
+        func receive(_ part: ArraySlice<UInt8>) { words.append(String(decoding: part, as: UTF8.self)) }
+        func end(trailers: HTTPFields) { words.append("end \(trailers["x"] ?? "")") }
+        func cut() { words.append("cut") }
+    }
+}

@@ -60,7 +60,22 @@ package struct Deployment: Sendable {
             }
             all.append((path, text))
         }
+        if let path = collision(all.map(\.path)) {
+            throw FunctionConfiguration.Invalid("'\(path)' cannot be both a file and a directory in \(what)")
+        }
         return .files(all)
+    }
+
+    /// A path that is also above another. Byte by byte: file systems do not know that two texts look equal.
+    private static func collision(_ paths: [String]) -> String? {
+        let all = Set(paths.map { Array($0.utf8) })
+        for path in paths {
+            let bytes = Array(path.utf8)
+            for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "/") {
+                if all.contains(Array(bytes[..<index])) { return String(decoding: bytes[..<index], as: UTF8.self) }
+            }
+        }
+        return nil
     }
 
     /// A path that stays below where it is put.

@@ -52,6 +52,10 @@ struct TelemetryOptions {
         return Int(number)
     }
 
+    private static func port(_ text: Substring) -> UInt16? {
+        text.utf8.allSatisfy { $0 >= 48 && $0 <= 57 } ? UInt16(text) : nil
+    }
+
     private static func destination(_ json: JSON?) throws(Invalid) -> Destination {
         switch json?["protocol"]?.text {
         case "TCP":
@@ -64,11 +68,15 @@ struct TelemetryOptions {
             guard let uri = json?["URI"]?.text ?? json?["uri"]?.text, uri.hasPrefix("http://") else {
                 throw Invalid(message: "the URI of the destination does not begin with http://")
             }
+            // It goes into a request line as it is.
+            guard uri.utf8.allSatisfy({ $0 > 32 && $0 < 127 }) else {
+                throw Invalid(message: "the URI of the destination has characters that no URI has")
+            }
             let rest = uri.dropFirst(7)
             let authority = rest.prefix { $0 != "/" }
             let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
             guard ["sandbox.localdomain", "sandbox", "localhost", "127.0.0.1"].contains(parts[0]),
-                let port = parts.count == 1 ? 80 : UInt16(parts[1]), port > 0
+                parts.count <= 2, let port = parts.count == 1 ? 80 : Self.port(parts[1]), port > 0
             else { throw Invalid(message: "the destination is http://sandbox.localdomain:PORT/path") }
             let path = rest.dropFirst(authority.count)
             return .http(port: port, path: path.isEmpty ? "/" : String(path), host: String(authority))

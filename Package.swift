@@ -77,6 +77,9 @@ let package = Package(
         .testTarget(name: "ArchiveTests", dependencies: ["Archive", "Wire"], swiftSettings: strict),
         .testTarget(name: "LambdaTests", dependencies: ["Lambda", "Wire"], swiftSettings: strict),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "Linux", "Wire"], swiftSettings: strict),
+        .testTarget(
+            name: "EnvironmentsTests", dependencies: ["Environments", "Archive", "Lambda", "Reactor", "Linux", "Wire"],
+            swiftSettings: strict),
         .testTarget(name: "ServiceTests", dependencies: ["Service", "Lambda", "Wire"], swiftSettings: strict),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "Wire"], swiftSettings: strict),
 

@@ -15,6 +15,8 @@ package enum RuntimeRoute: Equatable, Sendable {
     case telemetry
     case logs
 
+    package init?(path: String) { self.init(path: Array(path.utf8)[...]) }
+
     package init?(path: ArraySlice<UInt8>) {
         // The two that are asked for again and again come first, and as bytes.
         if path.equals("/2018-06-01/runtime/invocation/next") {

@@ -151,7 +151,7 @@ final class HTTPConnection: Watched {
         // The body may or may not come now, so what comes then cannot be told apart.
         closesAfterwards = true
         isServed = true
-        server.service?.serve(exchange)
+        server.service.serve(exchange)
     }
 
     private func take(_ part: ArraySlice<UInt8>) {

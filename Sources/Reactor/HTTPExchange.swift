@@ -89,6 +89,8 @@ package final class HTTPExchange {
         connection.send(writer.bytes)
     }
 
+    package func stream(_ part: [UInt8]) { stream(part[...]) }
+
     package func stream(_ part: ArraySlice<UInt8>) {
         guard state == .streaming, let connection else { return }
         var writer = HTTPWriter(reserving: part.count + 16)

@@ -104,13 +104,13 @@ import Testing
     @Test func keepTheLastFourKilobytes() {
         var tail = LogTail()
         #expect(tail.last.isEmpty)
-        tail.add(Array("ab".utf8))
-        tail.add(Array("cd".utf8))
+        tail.add(Array("ab".utf8)[...])
+        tail.add(Array("cd".utf8)[...])
         #expect(tail.last == Array("abcd".utf8))
-        for number in 0..<10_000 { tail.add([UInt8(number % 251)]) }
+        for number in 0..<10_000 { tail.add([UInt8(number % 251)][...]) }
         #expect(tail.last.count == 4096)
         #expect(tail.last == (5904..<10_000).map { UInt8($0 % 251) })
-        tail.add([UInt8](repeating: 7, count: 100_000) + [8])
+        tail.add(([UInt8](repeating: 7, count: 100_000) + [8])[...])
         #expect(tail.last == [UInt8](repeating: 7, count: 4095) + [8])
         tail.clear()
         #expect(tail.last.isEmpty)
@@ -124,15 +124,15 @@ import Testing
         var followed: [UInt8] = []
         let follower = LogFollower { followed += $0 }
         store.follow("f", follower)
-        store.append(Array("one\ntwo\n".utf8), to: "f")
-        store.append(Array("other\n".utf8), to: "g")
+        store.open("f").append(Array("one\ntwo\n".utf8)[...])
+        store.open("g").append(Array("other\n".utf8)[...])
         #expect(followed == Array("one\ntwo\n".utf8))
         #expect(store.read("f", limit: 100) == Array("one\ntwo\n".utf8))
         // The end of it, from the beginning of a line.
         #expect(store.read("f", limit: 6) == Array("two\n".utf8))
         store.unfollow("f", follower)
         let line = [UInt8](repeating: 120, count: 999) + [10]
-        for _ in 0..<20_000 { store.append(line, to: "f") }
+        for _ in 0..<20_000 { store.open("f").append(line[...]) }
         store.flush()
         #expect(followed.count == 8)
         let kept = store.read("f", limit: .max)

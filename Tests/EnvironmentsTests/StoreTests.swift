@@ -149,7 +149,7 @@ import Wire
         store.removeRemains()
         try turn()
         #expect(!Files.exists(directory))
-        store.removePassing()
+        store.close()
         #expect(try Files.names(in: "\(place.path)/passing").isEmpty)
     }
 }

@@ -35,7 +35,7 @@ import Wire
 @Suite struct NamesOfThings {
     @Test func identifiers() {
         #expect(Names.uuid([UInt8](repeating: 0xff, count: 16)) == "ffffffff-ffff-4fff-bfff-ffffffffffff")
-        #expect(Names.uuid(0..<16) == "00010203-0405-4607-8809-0a0b0c0d0e0f")
+        #expect(Names.uuid(Array(0..<16)) == "00010203-0405-4607-8809-0a0b0c0d0e0f")
         #expect(Names.hex([0, 255, 16]) == "00ff10")
     }
 

@@ -94,7 +94,7 @@ import Wire
     @Test func mayAnswerBeforeTheBodyHasCome() throws {
         let server = try ServerUnderTest()
         server.plans = { exchange in
-            if exchange.head.path == "/no" { exchange.answer(404, type: nil, body: []) }
+            if exchange.head.path.elementsEqual("/no".utf8) { exchange.answer(404, type: nil, body: []) }
             return .collect(limit: 10)
         }
         let client = try server.connect()

@@ -36,7 +36,7 @@ import Wire
 
     @Test func queries() throws {
         let head = try head("GET /p/q?a=1&b&c=%41+%26&=x&a=2&d=%zz HTTP/1.1\r\n\r\n")
-        #expect(head.path == "/p/q")
+        #expect(head.path.elementsEqual("/p/q".utf8))
         #expect(head.query("a") == "1")
         #expect(head.query("b") == "")
         #expect(head.query("c") == "A+&")

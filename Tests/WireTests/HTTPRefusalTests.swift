@@ -141,7 +141,7 @@ import Wire
             $0.statusLine(200)
             $0.put("Transfer-Encoding: chunked\r\n")
             $0.endOfFields()
-            $0.chunk(Array("hello, world, and more".utf8))
+            $0.chunk(Array("hello, world, and more".utf8)[...])
             $0.chunk([])
             $0.lastChunk(trailers: [("A", "b\r\nc"), ("D", "e")])
         }

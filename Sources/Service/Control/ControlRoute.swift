@@ -14,6 +14,8 @@ package enum ControlRoute: Equatable, Sendable {
     case invokeEnvironment(String)
     case events
 
+    package init?(path: String) { self.init(path: Array(path.utf8)[...]) }
+
     package init?(path bytes: ArraySlice<UInt8>) {
         // The one that is asked for most comes first, and is not taken apart.
         let functions: StaticString = "/v1/functions/"

@@ -62,7 +62,7 @@ extension ControlService {
         let type = "text/plain; charset=utf-8"
         guard isFollowed else { return exchange.answer(200, type: type, body: soFar) }
         exchange.beginStream(200, type: type)
-        exchange.stream(soFar[...])
+        exchange.stream(soFar)
         let follower = LogFollower { [weak exchange] lines in exchange?.streamUnlessBehind(lines) }
         engine.followLog(of: name, follower)
         exchange.whenGone = { [engine] in engine.unfollowLog(of: name, follower) }

@@ -48,6 +48,8 @@ package struct HTTPParser: Sendable {
         return true
     }
 
+    package mutating func feed(_ bytes: [UInt8]) { feed(bytes[...]) }
+
     package mutating func feed(_ bytes: ArraySlice<UInt8>) {
         if start == buffer.count {
             buffer.removeAll(keepingCapacity: true)

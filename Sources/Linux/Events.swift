@@ -14,13 +14,13 @@ package struct EventQueue: ~Copyable {
     /// Watches `raw` until it is closed; `token` comes back once whenever there is something new to read, or the other
     /// side has gone: whoever handles it reads until nothing is left.
     package func watch(_ raw: Int32, token: UInt64) throws(SystemError) {
-        let events = CLINUX_EPOLLIN | CLINUX_EPOLLET
+        let events = CLINUX_EPOLLIN | CLINUX_EPOLLRDHUP | CLINUX_EPOLLET
         try Kernel.check(clinux_epoll_add(descriptor.raw, raw, events, token), "epoll_ctl")
     }
 
     /// The same for a descriptor that is watched already; with `writing` its token comes also when it can be written to.
     package func watchAgain(_ raw: Int32, token: UInt64, writing: Bool) throws(SystemError) {
-        let events = CLINUX_EPOLLIN | CLINUX_EPOLLET | (writing ? CLINUX_EPOLLOUT : 0)
+        let events = CLINUX_EPOLLIN | CLINUX_EPOLLRDHUP | CLINUX_EPOLLET | (writing ? CLINUX_EPOLLOUT : 0)
         try Kernel.check(clinux_epoll_change(descriptor.raw, raw, events, token), "epoll_ctl")
     }
 
@@ -43,6 +43,9 @@ package struct EventQueue: ~Copyable {
             // Whatever is not about writing is found out by reading: data, the end, an error.
             (tokens[index], events[index] & ~CLINUX_EPOLLOUT != 0, events[index] & CLINUX_EPOLLOUT != 0)
         }
+
+        /// The other side has gone: after what is there to be read comes the end, and that is not told once more.
+        package func hasEnd(_ index: Int) -> Bool { events[index] & (CLINUX_EPOLLHUP | CLINUX_EPOLLRDHUP) != 0 }
     }
 
     /// The tokens of what is ready; none when `milliseconds` have passed (-1 waits for ever) or a signal came.

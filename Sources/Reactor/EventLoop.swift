@@ -20,6 +20,8 @@ package final class EventLoop {
     private var afterwards: [() -> Void] = []
     /// The time when this turn began: near enough for everything that is not measured.
     package private(set) var now = Clock.now
+    /// For whoever is being told: after what can be read now comes the end, which is not told once more.
+    private(set) var hasEnd = false
     /// Bytes are read into this and then belong to whoever asked; one for all, since there is one thread.
     package var scratch = [UInt8](repeating: 0, count: 64 * 1024)
 
@@ -106,6 +108,7 @@ package final class EventLoop {
             guard slots[slot].generation == UInt32(event.token >> 32), let watched = slots[slot].watched else {
                 continue
             }
+            hasEnd = ready.hasEnd(index)
             watched.isReady(toRead: event.readable, toWrite: event.writable)
         }
         while let timer = timers.takeDue(now) { timer.fire() }

@@ -26,6 +26,8 @@ final class HTTPConnection: Watched {
     private var isPaused = false
     /// There may be bytes that were not read because of a pause or a full buffer.
     private var mayHaveMore = false
+    /// The other side has gone; bytes of it may be left to be read.
+    private var hasEnd = false
     private var isProcessing = false
     private(set) var closesAfterwards = false
     private(set) var lastProgress: UInt64
@@ -66,6 +68,7 @@ final class HTTPConnection: Watched {
     // MARK: reading
 
     func isReady(toRead: Bool, toWrite: Bool) {
+        if loop.hasEnd { hasEnd = true }
         if toWrite {
             flush()
             process()
@@ -87,7 +90,8 @@ final class HTTPConnection: Watched {
                 lastProgress = loop.now
                 parser.feed(loop.scratch[..<count])
                 process()
-                if count < loop.scratch.count { return }
+                // A part of what fits was all there was, unless the end came with it.
+                if count < loop.scratch.count, !hasEnd { return }
             }
         }
     }

@@ -152,6 +152,8 @@ enum : int32_t {
 enum : uint32_t {
     CLINUX_EPOLLIN = 1,
     CLINUX_EPOLLOUT = 4,
+    CLINUX_EPOLLHUP = 0x10,
+    CLINUX_EPOLLRDHUP = 0x2000,
     CLINUX_EPOLLET = 1u << 31,
 };
 

@@ -28,8 +28,9 @@ extension Environment {
         }
         deadlineTimer?.cancel()
         freezer.thaw()
-        telemetry.flush()
         if wasStarting { initFailed(failure) } else { failInvocation(failure) }
+        // On its way before the subscribers hear that it is over.
+        telemetry.flush()
         clear(because: failure)
         idleSince = engine.loop.now
         owner.isBroken(self)
@@ -65,6 +66,7 @@ extension Environment {
             invocation.figures.status = .error(type: error.type)
         }
         log(lines.fault(engine.wallTime, requestID: invocation.requestID, error))
+        if telemetry.isWanted, !invocation.isAnswered { telemetry.runtimeDone(invocation, producedBytes: 0) }
         report(invocation)
         if !invocation.isAnswered { answer(invocation, error, body: initErrorBody) }
         invocation.finish()
@@ -99,10 +101,10 @@ extension Environment {
             lines.initReport(
                 engine.wallTime, durationUS: took, phase: inInvocation ? "invoke" : "init", status: status))
         engine.metrics.initFailures += 1
+        telemetry.initEnds(status: status, durationUS: took)
         if isFirstInit {
             isFirstInit = false
             engine.warden.settle(sandbox)
-            telemetry.initEnds(status: status, durationUS: took)
             owner.initEnded(self, .failure(error))
         }
         guard inInvocation, let invocation else { return }

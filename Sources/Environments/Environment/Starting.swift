@@ -32,8 +32,8 @@ extension Environment {
         extensions.reset(expecting: function.content.figures.extensions)
         // Those who subscribed are gone, and subscribe again when they have started anew.
         telemetry.close()
+        telemetry.initStarts()
         if isFirstInit {
-            telemetry.initStarts()
             log(
                 lines.initStart(
                     engine.wallTime, runtime: function.configuration.runtime, function: function.name,
@@ -105,13 +105,13 @@ extension Environment {
         let took = (Clock.now - startingAt) / 1000
         extensions.closeRegistration()
         guard advance(.ready) else { return }
+        telemetry.initEnds(status: .success, durationUS: took)
         if isFirstInit {
             deadlineTimer?.cancel()
             engine.warden.settle(sandbox)
             phases.initUS = took
             engine.metrics.initDuration.add(took)
             isFirstInit = false
-            telemetry.initEnds(status: .success, durationUS: took)
             owner.initEnded(self, .success(()))
         }
         if invocation != nil {

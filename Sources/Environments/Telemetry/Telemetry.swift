@@ -11,7 +11,7 @@ final class Telemetry {
     private var subscriptions: [TelemetrySubscription] = []
     /// Those that wait for a socket, in the order in which they asked.
     private var waitingForSockets: [TelemetrySubscription] = []
-    private var initStarted: (time: String, at: UInt64)?
+    private var initStarted = ""
 
     init(_ environment: Environment) { self.environment = environment }
 
@@ -43,7 +43,7 @@ final class Telemetry {
                     ("name", .text(name)), ("state", .text("Subscribed")),
                     ("types", .list(options.types.map { .text($0.rawValue) })),
                 ]))
-            replayInit(to: subscription)
+            replayBeginning(to: subscription)
         } catch {
             exchange.refuse(400, type: "ValidationError", error.message)
         }
@@ -66,24 +66,29 @@ final class Telemetry {
 
     // MARK: what happens
 
-    func initStarts() { initStarted = (environment.engine.wallTime.iso, environment.engine.loop.now) }
+    func initStarts() { initStarted = environment.engine.wallTime.iso }
 
-    /// Init has begun before anybody could subscribe.
-    private func replayInit(to subscription: TelemetrySubscription) {
-        guard let initStarted else { return }
+    /// An init that is done anew, after a failure, is a part of the invocation that it is done for.
+    private var phase: String { environment.isFirstInit ? "init" : "invoke" }
+
+    /// What has begun before anybody could subscribe.
+    private func replayBeginning(to subscription: TelemetrySubscription) {
         let function = environment.function
         let record = JSON.object([
-            ("initializationType", .text("on-demand")), ("phase", .text("init")),
+            ("initializationType", .text("on-demand")), ("phase", .text(phase)),
             ("runtimeVersion", .text(function.configuration.runtime)), ("functionName", .text(function.name)),
             ("functionVersion", .text(function.version)),
         ])
-        subscription.add(.platform, Self.event(initStarted.time, "platform.initStart", record))
+        subscription.add(.platform, Self.event(initStarted, "platform.initStart", record))
+        if let invocation = environment.invocation, invocation.isLogged {
+            subscription.add(.platform, Self.event(initStarted, "platform.start", start(of: invocation)))
+        }
     }
 
     func initEnds(status: InvocationFigures.Status, durationUS: UInt64) {
         guard isWanted else { return }
         var done: [(String, JSON)] = [
-            ("initializationType", .text("on-demand")), ("phase", .text("init")), ("status", .text(status.name)),
+            ("initializationType", .text("on-demand")), ("phase", .text(phase)), ("status", .text(status.name)),
         ]
         if case .error(let type) = status { done.append(("errorType", .text(type))) }
         tell(.platform, "platform.initRuntimeDone", .object(done))
@@ -91,7 +96,7 @@ final class Telemetry {
         tell(
             .platform, "platform.initReport",
             .object([
-                ("initializationType", .text("on-demand")), ("phase", .text("init")), ("status", .text(status.name)),
+                ("initializationType", .text("on-demand")), ("phase", .text(phase)), ("status", .text(status.name)),
                 ("metrics", metrics),
             ]))
     }
@@ -104,13 +109,13 @@ final class Telemetry {
             ]))
     }
 
-    func started(_ invocation: Invocation) {
-        tell(
-            .platform, "platform.start",
-            .object([
-                ("requestId", .text(invocation.requestID)), ("version", .text(environment.function.version)),
-                ("tracing", Self.tracing(invocation)),
-            ]))
+    func started(_ invocation: Invocation) { tell(.platform, "platform.start", start(of: invocation)) }
+
+    private func start(of invocation: Invocation) -> JSON {
+        .object([
+            ("requestId", .text(invocation.requestID)), ("version", .text(environment.function.version)),
+            ("tracing", Self.tracing(invocation)),
+        ])
     }
 
     func runtimeDone(_ invocation: Invocation, producedBytes: Int) {

@@ -51,7 +51,10 @@ struct Lifecycle {
     }
 
     private func see(_ mishap: Mishap, _ name: String, _ server: ServerUnderTest) throws {
-        try server.deployLifecycle(name, "events.handler", timeout: mishap.status == "timeout" ? 1 : 5)
+        // A start anew has no more of the CPU than the memory buys.
+        try server.deployLifecycle(
+            name, "events.handler", timeout: mishap.status == "timeout" ? 1 : 5, [],
+            [("memory", .integer(mishap.endsEnvironment ? 128 : 1024))])
         let before = try server.invoke(name, #"{"do":"keep"}"#)
         #expect(before.text == "null", "\(mishap): \(before)")
         let answer = try server.invoke(name, mishap.event, ServerUnderTest.withLog)

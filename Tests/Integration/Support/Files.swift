@@ -65,6 +65,8 @@ package enum HostFiles {
         return names.filter { $0 != "." && $0 != ".." }
     }
 
+    package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
     package static func isDirectory(_ path: String) -> Bool {
         var status = stat()
         return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

@@ -113,9 +113,11 @@ package final class Dispatcher {
         }
     }
 
-    /// Ends all environments of a function that was replaced or removed.
-    package func endAll(of function: FunctionVersion) {
+    /// Ends all environments of a function that was replaced or removed. The log of one that was removed is removed with
+    /// it: what they still have to say would begin another.
+    package func endAll(of function: FunctionVersion, keepingLog: Bool = true) {
         for environment in environments.values where environment.function === function {
+            environment.keepsLog = keepingLog
             environment.endsWhenIdle = true
             if environment.isWaiting { retire(environment) }
         }

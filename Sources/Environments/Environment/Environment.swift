@@ -78,6 +78,8 @@ package final class Environment {
     /// Why the warden would not make the sandbox: for the operator.
     package internal(set) var refusalWords: String?
     package var endsWhenIdle = false
+    /// False when the function is gone, and its log with it.
+    var keepsLog = true
     var isQueuedForFreezing = false
     var outcome: Outcome?
 
@@ -135,9 +137,13 @@ package final class Environment {
     /// A line of the engine's own.
     func log(_ line: String) {
         guard !line.isEmpty else { return }
-        let bytes = Array(line.utf8)
-        functionLog.append(bytes[...])
-        tail.add(bytes[...])
+        keep(Array(line.utf8)[...])
+    }
+
+    /// Lines of whoever, in the function's log and for the caller who asked for the end of it.
+    func keep(_ lines: ArraySlice<UInt8>) {
+        if keepsLog { functionLog.append(lines) }
+        tail.add(lines)
     }
 
     func drainLogs() {
@@ -159,8 +165,7 @@ package final class Environment {
 
 extension Environment: LineReceiver {
     func logLines(_ lines: ArraySlice<UInt8>) {
-        functionLog.append(lines)
-        tail.add(lines)
+        keep(lines)
         if telemetry.isWanted { telemetry.functionLines(lines, requestID: invocation?.requestID) }
     }
 }
@@ -171,8 +176,7 @@ final class ExtensionLines: LineReceiver {
     init(_ environment: Environment) { self.environment = environment }
 
     func logLines(_ lines: ArraySlice<UInt8>) {
-        environment.functionLog.append(lines)
-        environment.tail.add(lines)
+        environment.keep(lines)
         if environment.telemetry.isWanted { environment.telemetry.extensionLines(lines) }
     }
 }

@@ -36,6 +36,8 @@ final class Telemetry {
                 environment.engine.warden.askForSocket(in: environment.sandbox)
             }
             subscriptions.append(subscription)
+            // While it can be had: from an environment that is frozen nothing comes.
+            subscription.prepare()
             exchange.answer(200, type: "text/plain; charset=utf-8", body: Array("\"OK\"".utf8))
             tell(
                 .platform, "platform.telemetrySubscription",

@@ -18,7 +18,6 @@ final class TelemetrySubscription: Watched {
     /// One or none, connected or about to be.
     private var socket = Descriptors(owning: [])
     private var registration: EventLoop.Registration?
-    private var isAskingForSocket = false
     private var isConnected = false
     private var output: [UInt8] = []
     private var sent = 0
@@ -37,6 +36,8 @@ final class TelemetrySubscription: Watched {
         self.loop = loop
         self.askForSocket = askForSocket
     }
+
+    func prepare() { askForSocket(self) }
 
     func add(_ type: TelemetryOptions.EventType, _ event: [UInt8]) {
         guard options.types.contains(type), !isClosed else { return }
@@ -58,13 +59,8 @@ final class TelemetrySubscription: Watched {
         timer?.cancel()
         timer = nil
         guard !gathered.isEmpty, !isSending, !isClosed else { return }
-        guard socket.count > 0 else {
-            if !isAskingForSocket {
-                isAskingForSocket = true
-                askForSocket(self)
-            }
-            return
-        }
+        // Without one it goes out when there is one.
+        guard socket.count > 0 else { return }
         if dropped.count > 0 { reportDropped() }
         isSending = true
         output = batch()
@@ -103,9 +99,10 @@ final class TelemetrySubscription: Watched {
     // MARK: the connection
 
     func take(_ descriptor: consuming FileDescriptor) {
-        isAskingForSocket = false
+        if isClosed { return }
         socket.add(descriptor)
-        flush()
+        // What should have gone meanwhile.
+        if timer == nil { flush() }
     }
 
     private var port: UInt16 {

@@ -45,7 +45,7 @@ extension ControlService {
     func deleteFunction(_ name: String, _ exchange: HTTPExchange) throws(ControlError) {
         let function = try function(name)
         _ = store.remove(name)
-        dispatcher.endAll(of: function)
+        dispatcher.endAll(of: function, keepingLog: false)
         engine.removeLog(of: name)
         log.note("deleted", [("function", name)])
         exchange.answer(204, type: nil, body: [])

@@ -123,6 +123,22 @@ struct ExternalExtensions {
         try server.end()
     }
 
+    /// An event that comes while an environment is cleared has all of its time afterwards, and no more than that.
+    @Test func anEventWaitsForTheClearingAndThenHasItsOwnTime() throws {
+        let server = try ServerUnderTest()
+        try server.deployExtended("cleared", how: "stubborn", timeout: 1)
+        let clock = ContinuousClock()
+        for seconds in [0...3, 2...5] {
+            let start = clock.now
+            let answer = try server.invoke("cleared", #"{"do":"sleep","seconds":20}"#)
+            #expect(answer.errorType == "Sandbox.Timedout", "\(answer)")
+            let took = (clock.now - start) / .seconds(1)
+            #expect(took > Double(seconds.lowerBound) && took < Double(seconds.upperBound), "\(took) seconds")
+        }
+        #expect(try server.invoke("cleared").json?["events"] == .integer(1))
+        try server.end()
+    }
+
     @Test func oneThatDoesNotEndIsKilledAfterTwoSeconds() throws {
         let server = try ServerUnderTest()
         try server.deployExtended("stubborn", how: "stubborn")

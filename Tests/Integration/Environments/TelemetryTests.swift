@@ -51,6 +51,20 @@ struct TelemetrySubscriptions {
         try server.end()
     }
 
+    /// What is gathered when an environment is frozen is delivered before it ends.
+    @Test func whatIsLeftComesAtTheEnd() throws {
+        let server = try ServerUnderTest(["--freeze-after", "5"])
+        try server.deployExtended("late", how: "telemetry_later")
+        let answer = try server.invoke("late", "{}", ServerUnderTest.withLog)
+        usleep(100_000)
+        #expect(try !server.log("late").contains("got platform.report "))
+        #expect(try server.request("DELETE", "/v1/environments/\(answer.environment)").status == 204)
+        let log = try server.log("late")
+        #expect(Events(log)["platform.report"].first?["requestId"] == .text(answer.requestID), "\(log)")
+        #expect(log.contains("shutdown: spindown True\n"), "\(log)")
+        try server.end()
+    }
+
     /// The lines that the subscriber writes of the events that it gets.
     private struct Events {
         private let lines: [Substring]

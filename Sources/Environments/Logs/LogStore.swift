@@ -75,8 +75,6 @@ final class FunctionLog {
     private var file = Descriptors(owning: [])
     private var size = 0
     private var waiting: [UInt8] = []
-    /// Environments of a function that was deleted may still end, and say so.
-    private var isRemoved = false
     fileprivate var followers: [LogFollower] = []
 
     fileprivate init(path: String, _ store: LogStore) {
@@ -85,7 +83,6 @@ final class FunctionLog {
     }
 
     func append(_ lines: ArraySlice<UInt8>) {
-        guard !isRemoved else { return }
         waiting.append(contentsOf: lines)
         for follower in followers { follower.hear(lines) }
         if waiting.count > 256 * 1024 { flush() }
@@ -120,7 +117,6 @@ final class FunctionLog {
     }
 
     fileprivate func remove() {
-        isRemoved = true
         file = Descriptors(owning: [])
         waiting = []
         try? Files.remove(path)

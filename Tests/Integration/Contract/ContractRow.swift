@@ -24,7 +24,8 @@ struct ContractRow {
     /// What the function is besides its handler: the engine has members of its own for the format of the log.
     var configuration: [(String, JSON)] {
         var variables = json["environment"]?.object ?? []
-        var members: [(String, JSON)] = [("timeout", .integer(20))]
+        // An init that fails is done anew with no more of the CPU than the memory buys.
+        var members: [(String, JSON)] = [("timeout", .integer(20)), ("memory", .integer(1024))]
         if variable("AWS_LAMBDA_LOG_FORMAT") == "JSON" {
             members.append(("log_format", .text("JSON")))
             if let level = variable("AWS_LAMBDA_LOG_LEVEL") { members.append(("log_level", .text(level))) }

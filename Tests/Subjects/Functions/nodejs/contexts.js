@@ -20,4 +20,5 @@ exports.remaining = async (event, context) => {
 };
 exports.trace = async () => process.env._X_AMZN_TRACE_ID;
 exports.surroundings = async () => [process.cwd(), typeof awslambda.streamifyResponse];
-exports.heap = async () => require('v8').getHeapStatistics().heap_size_limit < 256 * 2 ** 20;
+exports.heap = async (event, context) =>
+    require('v8').getHeapStatistics().heap_size_limit < 2 * context.memoryLimitInMB * 2 ** 20;

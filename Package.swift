@@ -9,9 +9,11 @@ let staticLink: [LinkerSetting] = isDynamic ? [] : [.unsafeFlags(["-static-execu
 // libFuzzer brings a main function and counters for every branch: a build of its own (`scripts/dev fuzz`).
 let isFuzzing = Context.environment["MARTLET_FUZZ"] != nil
 let fuzzing: [String] = isFuzzing ? ["-sanitize=fuzzer,address"] : []
+// The harnesses reach inside the modules, as tests do.
+let testable: [String] = isFuzzing ? ["-enable-testing"] : []
 
 let strict: [SwiftSetting] = [
-    .unsafeFlags(fuzzing),
+    .unsafeFlags(fuzzing + testable),
     .swiftLanguageMode(.v6),
     .strictMemorySafety(),
     .treatAllWarnings(as: .error),
@@ -111,7 +113,8 @@ let package = Package(
 if isFuzzing {
     package.targets.append(
         .executableTarget(
-            name: "fuzz", dependencies: ["Archive", "Sandbox", "Wire"], path: "Tests/Fuzz",
-            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
+            name: "fuzz",
+            dependencies: ["Service", "Environments", "Archive", "Lambda", "Reactor", "Sandbox", "Linux", "Wire"],
+            path: "Tests/Fuzz", exclude: ["Corpus"], swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
             linkerSettings: [.unsafeFlags(fuzzing + ["-use-ld=lld"])]))
 }

@@ -47,6 +47,8 @@ final class Extensions {
         externalNames.allSatisfy { name in members.contains { $0.isExternal && $0.name == name } }
     }
 
+    var identifiers: [String] { members.map(\.identifier) }
+
     /// Whose request it is; nothing when nobody of that identifier has registered.
     func name(of exchange: HTTPExchange) -> String? { index(of: exchange).map { members[$0].name } }
 

@@ -72,6 +72,22 @@ import Wire
         #expect(text(new, "a") == "new")
     }
 
+    @Test func deploymentsThatOverlapReplaceOneAnother() throws {
+        var replaced: [FunctionVersion] = []
+        var made: [FunctionVersion] = []
+        store.whenReplaced = { replaced.append($0) }
+        for text in ["1", "2", "3"] {
+            let json = try JSON(parsing: Array(#"{"code": {"files": {"a": "\#(text)"}}}"#.utf8))
+            store.deploy("f", try Deployment(json: json)) { result in
+                if case .success(let function) = result { made.append(function) }
+            }
+        }
+        try turn()
+        #expect(made.count == 3 && store["f"] === made[2])
+        // Each is told of, not the one that was there when the work began.
+        #expect(replaced.map(\.revision) == made[..<2].map(\.revision))
+    }
+
     @Test func aNewConfigurationKeepsTheCode() throws {
         let old = try deploy(#"{"code": {"files": {"a": "x"}}}"#)
         let new = try deploy(#"{"memory": 512}"#)

@@ -21,6 +21,8 @@ package final class FunctionStore {
     /// Held to the end.
     private var passingLock: RecordLock?
     private var hasPassing = false
+    /// Called with each version that another has taken the place of.
+    package var whenReplaced: (FunctionVersion) -> Void = { _ in }
 
     package init(state: String, _ worker: Worker, _ randoms: Randoms) {
         directory = "\(state)/functions"
@@ -154,8 +156,9 @@ package final class FunctionStore {
                     return done(.failure(.storage("\(error)")))
                 }
                 // The one that is replaced now, which need not be the one from when the work began.
-                if let old = functions[name], old.content !== content { old.content.doom() }
-                functions[name] = function
+                let old = functions.updateValue(function, forKey: name)
+                if let old, old.content !== content { old.content.doom() }
+                if let old { whenReplaced(old) }
                 done(.success(function))
             }
         }

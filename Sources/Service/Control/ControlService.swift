@@ -20,6 +20,8 @@ final class ControlService: HTTPService {
         self.store = store
         self.dispatcher = dispatcher
         self.log = log
+        // New events go to new environments; what runs now is brought to its end.
+        store.whenReplaced = { [weak dispatcher] old in dispatcher?.endAll(of: old) }
     }
 
     func plan(_ exchange: HTTPExchange) -> BodyPlan {

@@ -9,14 +9,12 @@ extension ControlService {
     func putFunction(_ name: String, _ exchange: HTTPExchange) throws(ControlError) {
         let deployment = try deployment(try json(exchange))
         exchange.forgetBody()
-        let old = store[name]
+        let isNew = store[name] == nil
         store.deploy(name, deployment) { [self] result in
             switch result {
             case .success(let function):
-                // New events go to new environments; what runs now is brought to its end.
-                if let old { dispatcher.endAll(of: old) }
                 log.note("deployed", [("function", name), ("revision", function.revision)])
-                exchange.answer(old == nil ? 201 : 200, function.json)
+                exchange.answer(isNew ? 201 : 200, function.json)
             case .failure(let failure): refuse(failure).send(to: exchange)
             }
         }

@@ -111,9 +111,10 @@ final class HTTPConnection: Watched {
         isProcessing = true
         defer { isProcessing = false }
         do throws(HTTPError) {
-            while registration != nil, !isWhole, !isBehind, !closesAfterwards || current != nil,
-                let event = try parser.next()
-            {
+            while registration != nil, !isWhole, !closesAfterwards || current != nil {
+                if isBehind, !wantsOutput { flush() }
+                // When it takes them again, we go on here.
+                guard !isBehind, let event = try parser.next() else { break }
                 handle(event)
             }
         } catch {

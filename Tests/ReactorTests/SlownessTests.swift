@@ -84,6 +84,14 @@ import Wire
         #expect(try server.answers(to: client, count: asked).count == asked)
     }
 
+    @Test func thatListenGetAnswersThatMayWaitToo() throws {
+        let server = try ServerUnderTest()
+        server.serves = { $0.answer(200, type: nil, body: [UInt8](repeating: 120, count: 10_000), canWait: true) }
+        let client = try server.connect()
+        client.send(String(repeating: "GET / HTTP/1.1\r\n\r\n", count: 200))
+        #expect(try server.answers(to: client, count: 200).count == 200)
+    }
+
     @Test func thatSendOnAfterTheLastAnswerAreNotListenedTo() throws {
         let server = try ServerUnderTest()
         server.serves = { $0.answer(200, type: nil, body: [UInt8](repeating: 120, count: 8 << 20)) }

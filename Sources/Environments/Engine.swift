@@ -13,6 +13,8 @@ package struct EngineSettings: Sendable {
     /// An environment without an event for this long ends.
     package var idleAfterSeconds: UInt64 = 600
     package var mostEnvironments = 1000
+    /// Whether logs of functions are written to disk, or only given to whoever follows them.
+    package var keepsLogs = true
     /// Limits of the sandbox that the operator does without.
     package var waived: [String] = []
 
@@ -32,7 +34,7 @@ package final class Engine {
         self.loop = loop
         self.warden = warden
         self.settings = settings
-        logs = LogStore(directory: "\(settings.state)/logs", loop)
+        logs = LogStore(directory: settings.keepsLogs ? "\(settings.state)/logs" : nil, loop)
     }
 
     package func newTraceID() -> String {

@@ -40,6 +40,8 @@ package struct Phases: Equatable, Sendable {
     package var initUS: UInt64 = 0
     package var invokeUS: UInt64 = 0
 
+    package init() {}
+
     package var json: JSON {
         .object([
             ("start", .text(start.rawValue)), ("sandbox_us", .integer(Int64(sandboxUS))),

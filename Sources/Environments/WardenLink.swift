@@ -47,7 +47,7 @@ package final class WardenLink: Watched {
     private var owners: [UInt32: any SandboxOwner] = [:]
     private var lastID: UInt32 = 0
     /// Called when the warden has gone: nothing works without it.
-    package var whenGone: (String) -> Void = { _ in }
+    package var whenGone: (Refusal) -> Void = { _ in }
 
     package init(_ socket: consuming MessageSocket, _ loop: EventLoop) throws(SystemError) {
         self.socket = socket
@@ -82,11 +82,11 @@ package final class WardenLink: Watched {
         do throws(SystemError) {
             try socket.send(request.encoded(), descriptors: descriptors)
         } catch {
-            lose("the warden cannot be reached: \(error)")
+            lose(Refusal(.step, "the warden cannot be reached: \(error)"))
         }
     }
 
-    private func lose(_ reason: String) {
+    private func lose(_ reason: Refusal) {
         guard let registration else { return }
         loop.forget(registration)
         self.registration = nil
@@ -96,14 +96,14 @@ package final class WardenLink: Watched {
     package func isReady(toRead: Bool, toWrite: Bool) {
         while registration != nil {
             guard let reception = try? socket.receive(block: false, limit: WardenReply.longest) else {
-                return lose("the warden's socket failed")
+                return lose(Refusal(.step, "the warden's socket failed"))
             }
             switch consume reception {
             case .nothing: return
-            case .closed: return lose("the warden has ended")
+            case .closed: return lose(Refusal(.step, "the warden has ended"))
             case .message(let message):
                 guard let reply = try? WardenReply(decoding: message.bytes) else {
-                    return lose("the warden sent what is no message")
+                    return lose(Refusal(.step, "the warden sent what is no message"))
                 }
                 hear(reply, message.takeDescriptors())
             }
@@ -115,7 +115,7 @@ package final class WardenLink: Watched {
         case .started(let id, let steps, let kinds):
             var given = GivenDescriptors(kinds, descriptors)
             owners[id]?.sandboxStarted(steps: steps, &given)
-        case .refused(0, let refusal): lose(refusal.message)
+        case .refused(0, let refusal): lose(refusal)
         case .refused(let id, let refusal): owners.removeValue(forKey: id)?.sandboxRefused(refusal)
         case .ended(let id, let outcome): owners.removeValue(forKey: id)?.sandboxEnded(outcome)
         case .processStarted(let id, let process): owners[id]?.processStarted(process)

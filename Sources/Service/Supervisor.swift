@@ -17,7 +17,7 @@ package final class Supervisor {
     private let settings: ServiceSettings
     private var control: ControlService?
     private var server: HTTPServer?
-    private var signals: SignalWatch?
+    private(set) var signals: SignalWatch?
     private var isClosing = false
     private var exitStatus: Int32 = 0
     /// Removes what nobody uses any more.
@@ -40,9 +40,14 @@ package final class Supervisor {
         } catch {
             throw Refusal(.step, "begin to serve: \(error)")
         }
-        signals?.heard = { [weak self] in self?.close() }
-        engine.warden.whenGone = { [weak self] reason in self?.lose(reason) }
-        for complaint in store.load() { log.complain(complaint) }
+        signals?.heard = { [weak self] _ in self?.close() }
+        engine.warden.whenGone = { [weak self] refusal in self?.lose(refusal.message) }
+        // Without a socket nobody can ask for them, and another engine may be at work on them.
+        if settings.socket != nil {
+            for complaint in store.load() { log.complain(complaint) }
+        } else {
+            store.clearPassing()
+        }
         keepHouse()
     }
 
@@ -107,7 +112,7 @@ package final class Supervisor {
         }
     }
 
-    private func end() {
+    func end() {
         server?.closeAll()
         engine.flushLogs()
         store.close()
@@ -123,9 +128,9 @@ package final class Supervisor {
 }
 
 /// Calls when one of these signals has come.
-private final class SignalWatch: Watched {
+final class SignalWatch: Watched {
     private let descriptor: FileDescriptor
-    var heard: () -> Void = {}
+    var heard: (Int32) -> Void = { _ in }
 
     init(_ numbers: [Int32], _ loop: EventLoop) throws(SystemError) {
         descriptor = try Signals.divert(numbers)
@@ -133,6 +138,6 @@ private final class SignalWatch: Watched {
     }
 
     func isReady(toRead: Bool, toWrite: Bool) {
-        for _ in (try? Signals.take(from: descriptor)) ?? [] { heard() }
+        for number in (try? Signals.take(from: descriptor)) ?? [] { heard(number) }
     }
 }

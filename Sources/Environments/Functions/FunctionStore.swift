@@ -86,8 +86,8 @@ package final class FunctionStore {
     }
 
     /// Remains of engines that are gone: those whose lock nobody holds.
-    private func clearPassing() {
-        for name in (try? Files.names(in: passing)) ?? [] {
+    package func clearPassing() {
+        for name in (try? Files.names(in: passing)) ?? [] where !name.hasPrefix(".") {
             if Self.isAbandoned("\(passing)/\(name)") { try? Trees.remove("\(passing)/\(name)") }
         }
     }
@@ -222,9 +222,12 @@ package final class FunctionStore {
 
     private func lockPassing() throws(SystemError) {
         guard !hasPassing else { return }
-        try Files.makeDirectories(passingDirectory, mode: 0o700)
-        let lock = try RecordLock(path: "\(passingDirectory)/lock")
+        // Others look for abandoned directories at any time: under its name it is never there without its lock.
+        let draft = "\(passing)/.\(Names.hex(randoms.take(8)))"
+        try Files.makeDirectories(draft, mode: 0o700)
+        let lock = try RecordLock(path: "\(draft)/lock")
         _ = try lock.take(0)
+        try Files.rename(draft, to: passingDirectory)
         passingLock = consume lock
         hasPassing = true
     }

@@ -5,7 +5,8 @@ import Linux
 import Reactor
 
 package final class LogStore {
-    private let directory: String
+    /// Nothing: no log is kept.
+    private let directory: String?
     private let loop: EventLoop
     private var logs: [String: FunctionLog] = [:]
     private var flushTimer: Timer?
@@ -14,7 +15,7 @@ package final class LogStore {
     static let mostBytes = 8 << 20
     private static let flushAfter: UInt64 = 50_000_000
 
-    init(directory: String, _ loop: EventLoop) {
+    init(directory: String?, _ loop: EventLoop) {
         self.directory = directory
         self.loop = loop
     }
@@ -30,7 +31,7 @@ package final class LogStore {
 
     private func log(of function: String) -> FunctionLog {
         if let log = logs[function] { return log }
-        let log = FunctionLog(path: "\(directory)/\(function).log", self)
+        let log = FunctionLog(path: directory.map { "\($0)/\(function).log" }, self)
         logs[function] = log
         return log
     }
@@ -70,14 +71,14 @@ package final class LogFollower {
 }
 
 final class FunctionLog {
-    private let path: String
+    private let path: String?
     private unowned let store: LogStore
     private var file = Descriptors(owning: [])
     private var size = 0
     private var waiting: [UInt8] = []
     fileprivate var followers: [LogFollower] = []
 
-    fileprivate init(path: String, _ store: LogStore) {
+    fileprivate init(path: String?, _ store: LogStore) {
         self.path = path
         self.store = store
     }
@@ -90,13 +91,13 @@ final class FunctionLog {
     }
 
     fileprivate func flush() {
-        guard !waiting.isEmpty else { return }
+        guard let path, !waiting.isEmpty else { return waiting.removeAll() }
         // A disk that is full costs the lines, and nothing else.
-        try? write()
+        try? write(to: path)
         waiting.removeAll(keepingCapacity: waiting.count < 64 * 1024)
     }
 
-    private func write() throws(SystemError) {
+    private func write(to path: String) throws(SystemError) {
         if file.count == 0 {
             let opened = try Files.open(path, [.write, .create, .append, .noFollow], mode: 0o640)
             size = try Files.size(of: opened)
@@ -111,6 +112,7 @@ final class FunctionLog {
     }
 
     fileprivate func contents() -> [UInt8] {
+        guard let path else { return [] }
         let most = LogStore.mostBytes + (1 << 20)
         let old = (try? Files.read(path + ".1", limit: most)) ?? []
         return old + ((try? Files.read(path, limit: most)) ?? [])
@@ -119,6 +121,7 @@ final class FunctionLog {
     fileprivate func remove() {
         file = Descriptors(owning: [])
         waiting = []
+        guard let path else { return }
         try? Files.remove(path)
         try? Files.remove(path + ".1")
     }

@@ -17,20 +17,40 @@ enum Martlet {
             Terminal.print(Help.overview)
             _exit(ExitStatus.usage)
         }
+        _exit(run(command, Array(arguments)))
+    }
+
+    private static func run(_ command: String, _ arguments: [String]) -> Int32 {
         switch command {
-        case "exec": _exit(ExecCommand.run(Array(arguments)))
-        case "serve": _exit(ServeCommand.run(Array(arguments)))
-        case "doctor": _exit(DoctorCommand.run(Array(arguments)))
-        case "help", "--help", "-h":
-            Terminal.print(Help.topic(arguments.first))
-            _exit(ExitStatus.success)
+        case "exec": return ExecCommand.run(arguments)
+        case "run": return RunCommand.run(arguments)
+        case "serve": return ServeCommand.run(arguments)
+        case "doctor": return DoctorCommand.run(arguments)
+        case "deploy": return DeployCommand.run(arguments)
+        case "invoke": return InvokeCommand.run(arguments)
+        case "functions": return FunctionCommands.list(arguments)
+        case "logs": return FunctionCommands.logs(arguments)
+        case "delete": return FunctionCommands.delete(arguments)
+        case "init": return EnvironmentCommands.start(arguments)
+        case "ps": return EnvironmentCommands.list(arguments)
+        case "shutdown": return EnvironmentCommands.shutDown(arguments)
+        case "help", "--help", "-h": return help(arguments.first)
         case "--version":
             Terminal.print(Help.version)
-            _exit(ExitStatus.success)
+            return ExitStatus.success
         default:
-            Terminal.complain("there is no command '\(command)'; the commands are exec, doctor and help")
-            _exit(ExitStatus.usage)
+            Terminal.complain("there is no command '\(command)'; 'martlet help' lists them")
+            return ExitStatus.usage
         }
+    }
+
+    private static func help(_ topic: String?) -> Int32 {
+        guard let text = Help.topic(topic) else {
+            Terminal.complain("there is no command '\(topic ?? "")'; 'martlet help' lists them")
+            return ExitStatus.usage
+        }
+        Terminal.print(text)
+        return ExitStatus.success
     }
 
     /// The standard library would mend what is not, and the command would get other bytes than were meant.

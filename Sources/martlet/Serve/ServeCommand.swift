@@ -31,12 +31,11 @@ enum ServeCommand {
         var reader = OptionReader(arguments)
         var places = Places()
         var settings = ServiceSettings()
-        var socket: String?
         while let item = try reader.next() {
             guard case .option(let name) = item else { throw UsageError(message: "serve takes options alone") }
             switch name {
             case "--help": return nil
-            case "--socket": socket = try Places.absolute(reader.value(of: name))
+            case "--socket": places.givenSocket = try Places.absolute(reader.value(of: name))
             case "--socket-mode": settings.socketMode = try reader.mode(of: name)
             case "--socket-group": settings.socketGroup = try Accounts.group(reader.value(of: name))
             case "--user": settings.user = try Accounts.user(reader.value(of: name))
@@ -61,7 +60,7 @@ enum ServeCommand {
         settings.engine.state = places.state
         settings.run = places.run
         settings.cgroup = places.cgroup
-        settings.socket = socket ?? places.socket
+        settings.socket = places.socket
         return settings
     }
 }

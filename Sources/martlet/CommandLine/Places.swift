@@ -9,7 +9,10 @@ struct Places {
     var run = environment("MARTLET_RUN") ?? "/run/martlet"
     var cgroup = environment("MARTLET_CGROUP")
 
-    var socket: String { "\(run)/control.sock" }
+    /// Where the engine listens, when that was said apart.
+    var givenSocket = environment("MARTLET_SOCKET")
+
+    var socket: String { givenSocket ?? "\(run)/control.sock" }
 
     /// A path as the engine must have it: it may have another working directory.
     static func absolute(_ path: String) throws(UsageError) -> String {

@@ -8,8 +8,13 @@ enum Terminal {
     static func note(_ text: String) { write(text + "\n", to: 2) }
     static func complain(_ text: String) { note("martlet: " + text) }
 
-    private static func write(_ text: String, to descriptor: Int32) {
-        var rest = Array(text.utf8)[...]
+    /// Replaces the line on which the cursor stands.
+    static func rewrite(_ line: String) { write("\r\u{1b}[K" + line, to: 2) }
+
+    static func write(_ text: String, to descriptor: Int32) { write(Array(text.utf8)[...], to: descriptor) }
+
+    static func write(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) {
+        var rest = bytes
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
             // A standard stream that cannot be written to is the caller's choice.

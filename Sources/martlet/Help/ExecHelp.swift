@@ -1,29 +1,6 @@
-// Everything `--help` says.
+// What `martlet exec --help` says.
 
-enum Help {
-    static let version = "martlet 0.1"
-
-    static func topic(_ name: String?) -> String {
-        switch name {
-        case "exec": exec
-        case "doctor": doctor
-        default: overview
-        }
-    }
-
-    static let overview = """
-        martlet: runs functions in sandboxes.
-
-        usage: martlet COMMAND [OPTIONS]
-
-          exec     run one command in a sandbox of its own
-          doctor   say what this host offers to the engine, and what it lacks
-          help     this text, or that of a command: martlet help exec
-
-        The engine keeps root file systems in /var/lib/martlet (--state, MARTLET_STATE), working files in /run/martlet
-        (--run, MARTLET_RUN), and makes its cgroups below the one it is started in (--cgroup, MARTLET_CGROUP).
-        """
-
+extension Help {
     static let exec = """
         martlet exec: runs one command in a sandbox of its own, passes its streams through and its exit status on.
 
@@ -69,39 +46,5 @@ enum Help {
           martlet exec -- /bin/echo hello
           martlet exec --runtime python3.11 --memory 256 --timeout 5 -- python3 -c 'print("hello")'
           martlet exec --runtime python3.11 --code ./app --explain -- python3 main.py
-        """
-
-    static let serve = """
-        martlet serve: runs functions for whoever may speak to its control socket.
-
-        usage: martlet serve [--socket PATH] [--user USER] [options]
-
-        Root starts it. It starts the warden, which makes sandboxes, and gives up every right itself.
-
-          --socket PATH         the control socket (RUN/control.sock)
-          --socket-mode MODE    its permissions in octal (660)
-          --socket-group GROUP  its group, whose members may use it beside root (none)
-          --user USER           whom the supervisor becomes, by name or number (1879048191, which nobody else is)
-          --freeze-after MS     an environment without an event for so long is frozen (20)
-          --idle-after S        one without an event for so long ends (600)
-          --max-environments N  no more than these at a time (1000)
-          --drain S             how long events may run on when it shall end (30)
-          --region NAME, --account NUMBER
-                                where functions say they are (us-east-1, 000000000000)
-          --log FORMAT          its own log on standard error: text, json or quiet
-          --waive LIMIT         goes on without a limit that this host cannot enforce: memory, cpu or pids
-          --state DIR, --run DIR, --cgroup PATH
-                                as with martlet exec
-
-        SIGTERM drains it: what runs comes to its end, what comes is refused, then it ends. A second one does not wait.
-        With NOTIFY_SOCKET set, it tells a service manager when it is ready.
-        """
-
-    static let doctor = """
-        martlet doctor: says what this host offers to the engine and what it lacks, what that means, how to mend it.
-
-        usage: martlet doctor [--json] [--state DIR] [--run DIR] [--cgroup PATH]
-
-        exit status: 0 when the engine can run here, 1 when something that it needs is missing.
         """
 }

@@ -1,4 +1,5 @@
-// Options on a command line: `--name value`, `--name=value`, and `--` before what is not ours to read.
+// Options on a command line: `--name value`, `--name=value`, and `--` before what is not ours to read. Words between
+// options either end them (a command with options of its own follows) or are taken as they come.
 
 struct UsageError: Error {
     let message: String
@@ -6,16 +7,22 @@ struct UsageError: Error {
 
 struct OptionReader {
     private var rest: ArraySlice<String>
+    private let isMixed: Bool
 
-    init(_ arguments: [String]) { rest = arguments[...] }
+    /// - Parameter isMixed: whether options may follow words
+    init(_ arguments: [String], isMixed: Bool = false) {
+        rest = arguments[...]
+        self.isMixed = isMixed
+    }
 
     enum Item {
         case option(String)
-        /// Everything after `--`, or from the first word that is no option.
+        /// Everything after `--`, or from the first word that is no option; where words are mixed with options, one.
         case rest([String])
     }
 
     private var inlineValue: String?
+    private static let short = ["-h": "--help", "-f": "--follow"]
 
     mutating func next() throws(UsageError) -> Item? {
         if let value = inlineValue {
@@ -26,7 +33,9 @@ struct OptionReader {
             defer { rest = [] }
             return .rest(Array(rest))
         }
+        if isMixed, let option = Self.short[word] { return .option(option) }
         guard word.hasPrefix("--") else {
+            if isMixed { return .rest([word]) }
             defer { rest = [] }
             return .rest([word] + rest)
         }

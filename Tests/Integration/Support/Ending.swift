@@ -18,3 +18,15 @@ extension RunningProgram {
         return outcome(timedOut: false)
     }
 }
+
+extension RunningProgram {
+    /// Waits until it has written this.
+    package func waitFor(_ words: String, limit: Duration = .seconds(10)) throws {
+        let deadline = ContinuousClock().now + limit * Binaries.patience
+        while !outcome(timedOut: false).output.contains(words) {
+            guard !collect(), ContinuousClock().now < deadline else {
+                throw Program.Failure(description: "'\(words)' was not said; \(outcome(timedOut: false))")
+            }
+        }
+    }
+}

@@ -29,6 +29,7 @@ package struct Program: Sendable {
 
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
+        package init(description: String) { self.description = description }
     }
 
     /// Runs it to its end. What it leaves running may hold its output open: that is not waited for.

@@ -47,7 +47,10 @@ package struct Standing: ~Copyable {
     private static func listen(at path: String, _ settings: ServiceSettings) throws(Refusal) -> FileDescriptor {
         do throws(SystemError) {
             if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
-                try Files.makeDirectories(String(path[..<slash]), mode: 0o755)
+                let directory = String(path[..<slash])
+                try Files.makeDirectories(directory, mode: 0o755)
+                // Other commands make the run directory root's alone: who may use the socket has to get there.
+                if directory == settings.run { try Files.setPermissions(of: directory, 0o711) }
             }
             if Files.exists(path) {
                 if (try? StreamSockets.connect(to: path)) != nil {

@@ -36,7 +36,12 @@ enum RunCommand {
         let begun = Clock.now
         let log = RunLog(isKept: options.json)
         var progress = Progress("waiting for \(options.name)")
-        let single = try SingleRun(options.settings, log: log.hear, stillWaiting: { progress.tick() })
+        let single = try SingleRun(
+            options.settings,
+            log: { part in
+                progress.end()
+                log.hear(part)
+            }, stillWaiting: { progress.tick() })
         let ending = single.run(options.name, deployment, event)
         progress.end()
         switch ending {

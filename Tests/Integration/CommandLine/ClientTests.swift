@@ -218,6 +218,18 @@ struct Client {
         #expect(outcome.errors.contains("--socket-group"))
     }
 
+    @Test func membersOfTheSocketsGroupMayUseIt() throws {
+        let shared = try ServerUnderTest(["--socket-group", "65534"])
+        try HostFiles.copy(Binaries.martlet, to: folder["martlet"])
+        let outcome = try Program(
+            [
+                "setpriv", "--reuid", "65533", "--regid", "65534", "--clear-groups", folder["martlet"], "functions",
+                "--json", "--socket", shared.socket,
+            ]
+        ).run()
+        #expect(outcome.output == "[]\n", "\(outcome)")
+    }
+
     @Test func aFullEngineSaysTryLater() throws {
         let small = try ServerUnderTest(["--max-environments", "1"])
         #expect(try small.martlet("deploy", "hello", folder["hello.py"]).status == 0)

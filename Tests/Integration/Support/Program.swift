@@ -78,10 +78,18 @@ package struct Program: Sendable {
             unsafe posix_spawn_file_actions_adddup2(&actions, stream, Int32(number))
         }
         for (from, to) in inherited { unsafe posix_spawn_file_actions_adddup2(&actions, from, to) }
+        // The threads that tests run on block signals; what is started shall die of them like any program.
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        unsafe sigemptyset(&none)
+        unsafe posix_spawnattr_setsigmask(&attributes, &none)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var pid: pid_t = 0
         let result = unsafe withPointers(words) { arguments in
             unsafe withPointers(environment.map { "\($0)=\($1)" }) { environment in
-                unsafe posix_spawnp(&pid, words[0], &actions, nil, arguments, environment)
+                unsafe posix_spawnp(&pid, words[0], &actions, &attributes, arguments, environment)
             }
         }
         guard result == 0 else { throw Failure(description: "cannot start \(words[0]): errno \(result)") }

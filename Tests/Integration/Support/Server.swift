@@ -19,7 +19,9 @@ package final class ServerUnderTest: @unchecked Sendable {
     /// - Parameter options: of `martlet serve`, after those that name its places
     package init(_ options: [String] = []) throws {
         place = try HostFiles.makeTemporaryDirectory("martlet-server")
-        for name in ["state", "state/roots", "run"] { try HostFiles.makeDirectory("\(place)/\(name)") }
+        for name in ["state", "state/roots"] { try HostFiles.makeDirectory("\(place)/\(name)") }
+        // As other commands of the engine make it.
+        try HostFiles.makeDirectory("\(place)/run", mode: 0o700)
         let roots = "\(Binaries.engineEnvironment["MARTLET_STATE"] ?? "/var/lib/martlet")/roots"
         // The warden follows no link out of its state directory, so the roots are mounted there; in a mount namespace
         // that the server takes along when it ends, however it ends.

@@ -91,6 +91,8 @@ package final class Invocation {
     }
 
     var isFinished = false
+    /// Its environment was made for it, or still started when it came.
+    var hasWaitedForStart = false
     var isAnswered = false
 
     /// Called when the caller has taken what there was of a streamed answer.

@@ -153,6 +153,8 @@ package final class Environment {
 
     /// The most memory that was ever used, as the kernel counts.
     func peakMemory() -> UInt64? {
+        // Of a sandbox that is gone, the warden has told.
+        if let outcome { return outcome.peakMemory }
         guard peakMemoryFile.count > 0 else { return nil }
         let count = Streams.readFromStart(peakMemoryFile[0], into: &engine.loop.scratch)
         var value: UInt64 = 0

@@ -12,7 +12,7 @@ extension Environment {
         switch phase {
         case .idle: deliver()
         case .broken: startAnew()
-        default: break  // Delivered when init is over.
+        default: invocation.hasWaitedForStart = true  // Delivered when init is over.
         }
     }
 
@@ -24,6 +24,8 @@ extension Environment {
         if served == 0 {
             // An init that failed is no part of it, and the one that followed is in the duration.
             if phases.initUS > 0 { invocation.figures.initUS = phases.initUS }
+        }
+        if invocation.hasWaitedForStart {
             invocation.result.phases = phases
             invocation.result.phases.start = .cold
         }

@@ -44,7 +44,14 @@ package final class Supervisor {
         engine.warden.whenGone = { [weak self] refusal in self?.lose(refusal.message) }
         // Without a socket nobody can ask for them, and another engine may be at work on them.
         if settings.socket != nil {
-            for complaint in store.load() { log.complain(complaint) }
+            let complaints: [String]
+            do throws(SystemError) {
+                complaints = try store.load()
+            } catch {
+                throw Refusal(
+                    .state, "cannot use the state directory \(settings.engine.state): \(error); choose another with --state")
+            }
+            for complaint in complaints { log.complain(complaint) }
         } else {
             store.clearPassing()
         }

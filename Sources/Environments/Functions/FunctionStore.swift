@@ -6,7 +6,7 @@
 
 import Glibc
 import Lambda
-import Linux
+package import Linux
 package import Reactor
 import Synchronization
 import Wire
@@ -21,6 +21,8 @@ package final class FunctionStore {
     /// Held to the end.
     private var passingLock: RecordLock?
     private var hasPassing = false
+    /// Held to the end.
+    private var directoryLock: RecordLock?
     /// Called with each version that another has taken the place of.
     package var whenReplaced: (FunctionVersion) -> Void = { _ in }
 
@@ -48,10 +50,17 @@ package final class FunctionStore {
     // MARK: loading
 
     /// Reads what was deployed before, and removes what was not finished. Says what could not be read.
-    package func load() -> [String] {
+    ///
+    /// - Throws: EBUSY when another engine serves these functions: each would remove what the other is about to store
+    package func load() throws(SystemError) -> [String] {
+        let lock = try RecordLock(path: "\(directory)/.lock")
+        guard try lock.take(0) else {
+            throw SystemError(call: "lock", subject: "\(directory) (another engine serves it)", code: EBUSY)
+        }
+        directoryLock = consume lock
         var complaints: [String] = []
         clearPassing()
-        for name in (try? Files.names(in: directory)) ?? [] {
+        for name in (try? Files.names(in: directory)) ?? [] where !name.hasPrefix(".") {
             if !Files.exists("\(directory)/\(name)/function.json") {
                 // Never finished, or removed when there was no time left for its files.
                 removeLater("\(directory)/\(name)")

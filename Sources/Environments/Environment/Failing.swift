@@ -100,6 +100,7 @@ extension Environment {
         log(
             lines.initReport(
                 engine.wallTime, durationUS: took, phase: inInvocation ? "invoke" : "init", status: status))
+        tellExtensions()
         engine.metrics.initFailures += 1
         telemetry.initEnds(status: status, durationUS: took)
         if isFirstInit {
@@ -135,10 +136,12 @@ extension Environment {
         fail(.reported(error, body: body))
     }
 
-    func extensionRegistered(_ name: String, _ events: [String]) {
-        let time = engine.wallTime
-        log(lines.extensionState(time, name: name, state: "Registered", events: events))
-        if telemetry.isWanted { telemetry.extensionState(name, "Registered", events) }
+    /// At the end of an init, well or not: who was there, and how far it had come.
+    func tellExtensions() {
+        for (name, state, events) in extensions.states {
+            log(lines.extensionState(engine.wallTime, name: name, state: state, events: events))
+            if telemetry.isWanted { telemetry.extensionState(name, state, events) }
+        }
     }
 
     func extensionFailed(_ name: String, _ error: FunctionError) {

@@ -105,6 +105,7 @@ extension Environment {
         let took = (Clock.now - startingAt) / 1000
         extensions.closeRegistration()
         guard advance(.ready) else { return }
+        tellExtensions()
         telemetry.initEnds(status: .success, durationUS: took)
         if isFirstInit {
             deadlineTimer?.cancel()

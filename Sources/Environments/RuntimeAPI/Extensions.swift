@@ -20,6 +20,8 @@ final class Extensions {
         let identifier: String
         let isExternal: Bool
         let events: [String]
+        /// It has asked for its first event.
+        var hasAsked = false
         var waiting: HTTPExchange?
         /// An event that came while it was not waiting.
         var pending: [UInt8]?
@@ -48,6 +50,13 @@ final class Extensions {
     }
 
     var identifiers: [String] { members.map(\.identifier) }
+
+    /// How far each has come, in the words of Lambda's log.
+    var states: [(name: String, state: String, events: [String])] {
+        let missing = externalNames.filter { name in !members.contains { $0.isExternal && $0.name == name } }
+        return members.map { ($0.name, $0.hasAsked ? "Ready" : "Registered", $0.events) }
+            + missing.map { ($0, "Started", []) }
+    }
 
     /// Whose request it is; nothing when nobody of that identifier has registered.
     func name(of exchange: HTTPExchange) -> String? { index(of: exchange).map { members[$0].name } }
@@ -83,7 +92,6 @@ final class Extensions {
         }
         let identifier = Names.uuid(environment.engine.randoms.take(16))
         members.append(Member(name: name, identifier: identifier, isExternal: isExternal, events: events))
-        environment.extensionRegistered(name, events)
         answerRegistration(exchange, identifier)
         if isExternal, allHaveRegistered { environment.startRuntime() }
     }
@@ -120,6 +128,7 @@ final class Extensions {
         if members[index].waiting?.isOpen == true {
             return refuse(exchange, "Extension.InvalidExtensionState", "State transition is not allowed")
         }
+        members[index].hasAsked = true
         members[index].waiting = exchange
         environment.checkReady()
     }

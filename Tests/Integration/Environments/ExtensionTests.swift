@@ -14,7 +14,7 @@ struct ExternalExtensions {
         #expect(first.json?["events"] == .integer(1), "\(first)")
         let second = try server.invoke("watched", "{}", ServerUnderTest.withLog)
         let log = try server.log("watched")
-        #expect(log.contains("EXTENSION\tName: watcher\tState: Registered\tEvents: [INVOKE,SHUTDOWN]\n"), "\(log)")
+        #expect(log.contains("EXTENSION\tName: watcher\tState: Ready\tEvents: [INVOKE,SHUTDOWN]\n"), "\(log)")
         let registration = """
             registered: 200 {"functionName":"watched","functionVersion":"$LATEST","handler":"events.handler",\
             "accountId":"000000000000"}
@@ -84,6 +84,9 @@ struct ExternalExtensions {
             #expect(answer.errorMessage.hasPrefix("RequestId: \(answer.requestID) Error: "), "\(answer)")
             if let words = failing.words { #expect(answer.errorMessage.hasSuffix(words), "\(answer)") }
         }
+        let state = ["exit_early": "Started", "init_error": "Registered"][failing.how] ?? "Ready"
+        let log = try server.log("failing")
+        #expect(log.contains("EXTENSION\tName: watcher\tState: \(state)\tEvents: ["), "\(log)")
         // With an extension that behaves, the function is served again.
         try server.deployExtended("failing", how: "watch")
         #expect(try server.invoke("failing").json?["events"] == .integer(1))
@@ -152,6 +155,22 @@ struct ExternalExtensions {
         #expect(took > .milliseconds(1950) && took < .milliseconds(2500), "\(took)")
         #expect(Leftovers.now().processes < before.processes)
         #expect(try server.log("stubborn").contains("shutdown: spindown True\n"))
+        try server.end()
+    }
+
+    /// The runtime is asked to end first, so that extensions see the last of it; one that does not is not waited for.
+    @Test(arguments: ["", "stays"]) func theRuntimeEndsBeforeThem(_ how: String) throws {
+        let server = try ServerUnderTest()
+        try server.deployExtended("ends", how: "watch")
+        let answer = try server.invoke("ends", #"{"do":"tell_the_end","how":"\#(how)"}"#)
+        let clock = ContinuousClock()
+        let start = clock.now
+        #expect(try server.request("DELETE", "/v1/environments/\(answer.environment)").status == 204)
+        let took = clock.now - start
+        #expect(how.isEmpty ? took < .milliseconds(290) : took > .milliseconds(295), "\(took)")
+        #expect(took < .milliseconds(1500), "\(took)")
+        let log = try server.log("ends")
+        #expect(log.contains("the runtime is told\nshutdown: spindown True\n"), "\(log)")
         try server.end()
     }
 

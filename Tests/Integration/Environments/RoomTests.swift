@@ -82,6 +82,31 @@ struct Room {
         try server.end()
     }
 
+    /// A function that nobody has deployed lives as long as its environment.
+    @Test func anEnvironmentMayBringItsFunction() throws {
+        let server = try ServerUnderTest()
+        let code = "def handler(event, context): return context.function_name"
+        let function = """
+            {"runtime":"python3.11","handler":"main.handler","code":{"files":{"main.py":"\(code)"}}}
+            """
+        let made = try server.request("POST", "/v1/environments", json: function)
+        #expect(made.status == 201, "\(made.text)")
+        let id = try #require(made.json?["id"]?.text)
+        let answer = Answer(reply: try server.request("POST", "/v1/environments/\(id)/invoke", json: "{}"))
+        #expect(answer.json == made.json?["function"], "\(answer)")
+        #expect(try server.request("GET", "/v1/functions").json?["functions"] == .list([]))
+        let places = HostFiles.names(in: "\(server.state)/passing")
+        #expect(places.count == 1)
+        #expect(try server.request("DELETE", "/v1/environments/\(id)").status == 204)
+        let deadline = ContinuousClock().now + .seconds(5)
+        func files() -> [String] {
+            places.flatMap { HostFiles.names(in: "\(server.state)/passing/\($0)") }.filter { $0 != "lock" }
+        }
+        while !files().isEmpty, ContinuousClock().now < deadline { usleep(100_000) }
+        #expect(files() == [])
+        try server.end()
+    }
+
     @Test func eventsOfTheLargestSize() throws {
         let server = try ServerUnderTest()
         let code = "def handler(event, context): return len(event)"

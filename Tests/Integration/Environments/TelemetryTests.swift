@@ -17,7 +17,8 @@ struct TelemetrySubscriptions {
         let events = Events(log)
         #expect(log.contains("subscribed: 200 \"OK\"\n"), "\(log)")
         for type in [
-            "initStart", "telemetrySubscription", "initRuntimeDone", "initReport", "start", "runtimeDone", "report",
+            "initStart", "telemetrySubscription", "extension", "initRuntimeDone", "initReport", "start", "runtimeDone",
+            "report",
         ] {
             #expect(events["platform.\(type)"].count == 1, "\(type): \(log)")
         }

@@ -90,6 +90,15 @@ def stubborn(event):
     time.sleep(1000)
 
 
+def tell_the_end(event):
+    def told(number, frame):
+        os.write(1, b"the runtime is told\n")
+        if event["how"] != "stays":
+            os._exit(0)
+
+    signal.signal(signal.SIGTERM, told)
+
+
 def start_ticking(event):
     def tick():
         global ticks

@@ -5,13 +5,6 @@ package import Lambda
 import Linux
 import Reactor
 
-/// The environments of one function version, those that wait for an event with the latest used last.
-private final class Group {
-    let function: FunctionVersion
-    var idle: [Environment] = []
-    init(_ function: FunctionVersion) { self.function = function }
-}
-
 package final class Dispatcher {
     private let engine: Engine
     private var groups: [ObjectIdentifier: Group] = [:]
@@ -44,10 +37,49 @@ package final class Dispatcher {
     package func invoke(_ invocation: Invocation) throws(Refused) {
         if isClosing { throw .closing }
         let group = group(of: invocation.function)
+        if takeIdle(invocation, group) { return }
+        // Who sends one event after the other comes back before many a runtime has asked for the next.
+        if group.waiting.count < finishing(group) { return wait(invocation, group) }
+        try place(invocation, group)
+    }
+
+    private func takeIdle(_ invocation: Invocation, _ group: Group) -> Bool {
         while let environment = group.idle.popLast() {
             guard environment.phase == .idle || environment.phase == .broken else { continue }
-            return environment.invoke(invocation)
+            environment.invoke(invocation)
+            return true
         }
+        return false
+    }
+
+    /// Less than a new environment takes.
+    private static let patience: UInt64 = 20_000_000
+
+    private func finishing(_ group: Group) -> Int {
+        environments.values.count { $0.function === group.function && $0.phase == .finishing && !$0.endsWhenIdle }
+    }
+
+    private func wait(_ invocation: Invocation, _ group: Group) {
+        let waiter = Waiter(invocation)
+        group.waiting.append(waiter)
+        waiter.timer = engine.loop.after(Self.patience) { [weak self, weak waiter] in
+            if let self, let waiter { stopWaiting(waiter, group) }
+        }
+    }
+
+    /// It goes elsewhere, or is refused.
+    private func stopWaiting(_ waiter: Waiter, _ group: Group) {
+        waiter.timer?.cancel()
+        group.waiting.removeAll { $0 === waiter }
+        do throws(Refused) {
+            if isClosing { throw .closing }
+            if !takeIdle(waiter.invocation, group) { try place(waiter.invocation, group) }
+        } catch {
+            waiter.invocation.refuse(error)
+        }
+    }
+
+    private func place(_ invocation: Invocation, _ group: Group) throws(Refused) {
         if environments.count >= engine.settings.mostEnvironments, !makeRoom() {
             engine.metrics.throttles += 1
             throw .noRoom
@@ -116,6 +148,10 @@ package final class Dispatcher {
     /// Ends all environments of a function that was replaced or removed. The log of one that was removed is removed with
     /// it: what they still have to say would begin another.
     package func endAll(of function: FunctionVersion, keepingLog: Bool = true) {
+        // What was sent to this version is its own.
+        if let group = groups[ObjectIdentifier(function)] {
+            for waiter in group.waiting { stopWaiting(waiter, group) }
+        }
         for environment in environments.values where environment.function === function {
             environment.keepsLog = keepingLog
             environment.endsWhenIdle = true
@@ -134,6 +170,9 @@ package final class Dispatcher {
         whenEmpty = done
         caretaker?.cancel()
         freezeTimer?.cancel()
+        for group in Array(groups.values) {
+            for waiter in group.waiting { stopWaiting(waiter, group) }
+        }
         for environment in Array(environments.values) {
             environment.endsWhenIdle = true
             if environment.invocation == nil { retire(environment) }
@@ -205,7 +244,13 @@ package final class Dispatcher {
 extension Dispatcher: EnvironmentOwner {
     package func isIdle(_ environment: Environment) {
         if environment.endsWhenIdle { return retire(environment) }
-        group(of: environment.function).idle.append(environment)
+        let group = group(of: environment.function)
+        if !group.waiting.isEmpty {
+            let waiter = group.waiting.removeFirst()
+            waiter.timer?.cancel()
+            return environment.invoke(waiter.invocation)
+        }
+        group.idle.append(environment)
         // One that is used again and again is in the queue once.
         if !environment.isQueuedForFreezing {
             environment.isQueuedForFreezing = true
@@ -231,6 +276,8 @@ extension Dispatcher: EnvironmentOwner {
         environments[environment.id] = nil
         if let group = groups[ObjectIdentifier(environment.function)] {
             group.idle.removeAll { $0 === environment }
+            // Events that wait for it have no other to wait for.
+            for waiter in group.waiting.dropFirst(finishing(group)) { stopWaiting(waiter, group) }
             if !environments.values.contains(where: { $0.function === environment.function }) {
                 groups[ObjectIdentifier(environment.function)] = nil
             }

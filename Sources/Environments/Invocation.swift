@@ -13,6 +13,17 @@ package protocol InvocationCaller: AnyObject {
     var pending: Int { get }
     /// Comes once, last of all.
     func finished(_ result: InvocationResult)
+    /// Comes instead when there was no room after all.
+    func refused(_ reason: Dispatcher.Refused)
+}
+
+extension InvocationCaller {
+    package func refused(_ reason: Dispatcher.Refused) {
+        var result = InvocationResult()
+        let error = FunctionError.failure("")
+        (result.error, result.payload) = (error, error.payload)
+        finished(result)
+    }
 }
 
 package struct InvocationResult: Sendable {
@@ -101,6 +112,14 @@ package final class Invocation {
     func streamBegins(contentType: String) { caller?.streamBegins(contentType: contentType) }
     func stream(_ part: ArraySlice<UInt8>) { caller?.stream(part) }
     var pendingOutput: Int { caller?.pending ?? 0 }
+
+    func refuse(_ reason: Dispatcher.Refused) {
+        guard !isFinished else { return }
+        isFinished = true
+        let caller = caller
+        self.caller = nil
+        caller?.refused(reason)
+    }
 
     func finish() {
         guard !isFinished else { return }

@@ -113,6 +113,8 @@ private final class ControlCaller: InvocationCaller {
         exchange.answer(writer, result.payload)
     }
 
+    func refused(_ reason: Dispatcher.Refused) { ControlError(reason).send(to: exchange) }
+
     private func finishStream(_ result: InvocationResult) {
         guard let error = result.error else { return exchange.endStream() }
         exchange.endStream(trailers: [

@@ -26,6 +26,25 @@ struct Room {
         try server.end()
     }
 
+    /// A runtime that takes its time between its answer and its request for the next event serves one caller alone.
+    @Test func oneCallerHasOneEnvironment() throws {
+        let server = try ServerUnderTest(["--max-environments", "1"])
+        try server.deploy(
+            "shell", runtime: "provided", files: [("bootstrap", shellRuntime)], [("memory", .integer(1769))])
+        let first = try server.invoke("shell", "0")
+        for number in 1...20 {
+            let answer = try server.invoke("shell", "\(number)")
+            #expect(answer.text == "\(number)" && answer.environment == first.environment, "\(answer)")
+        }
+        // One that has to wait longer goes elsewhere; where there is nothing else, it is refused.
+        let slow = shellRuntime.replacing("response\"\n", with: "response\"\n    sleep 0.5\n")
+        try server.deploy("slow", runtime: "provided", files: [("bootstrap", slow)])
+        #expect(try server.invoke("slow", "1").text == "1")
+        let refused = try server.invoke("slow", "2")
+        #expect(refused.reply.status == 429, "\(refused)")
+        try server.end()
+    }
+
     @Test func whatWaitsTooLongEnds() throws {
         let server = try ServerUnderTest(["--idle-after", "1"])
         for name in ["waits", "fails"] { try server.deployLifecycle(name, "events.handler", timeout: 5) }

@@ -97,7 +97,8 @@ def half(request):
     other.send(f"POST {BASE}invocation/{request}/response HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf".encode())
     other.socket.close()
     other = Connection()
-    other.send(f"POST {BASE}invocation/{request}/response HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nhal".encode())
+    head = f"POST {BASE}invocation/{request}/response HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    other.send(head.encode() + b"8\r\nhal")
     other.socket.close()
     time.sleep(0.1)
     tell("answer", api.respond(request, b'"whole"'))

@@ -36,6 +36,8 @@ struct Room {
             let answer = try server.invoke("shell", "\(number)")
             #expect(answer.text == "\(number)" && answer.environment == first.environment, "\(answer)")
         }
+        // To make room it must have asked for the next event, which whoever waits for the log knows.
+        _ = try server.invoke("shell", "0", ServerUnderTest.withLog)
         // One that has to wait longer goes elsewhere; where there is nothing else, it is refused.
         let slow = shellRuntime.replacing("response\"\n", with: "response\"\n    sleep 0.5\n")
         try server.deploy("slow", runtime: "provided", files: [("bootstrap", slow)])

@@ -62,8 +62,9 @@ package final class Dispatcher {
     private func wait(_ invocation: Invocation, _ group: Group) {
         let waiter = Waiter(invocation)
         group.waiting.append(waiter)
-        waiter.timer = engine.loop.after(Self.patience) { [weak self, weak waiter] in
-            if let self, let waiter { stopWaiting(waiter, group) }
+        waiter.timer = engine.loop.after(Self.patience) { [unowned self, unowned waiter] in
+            // Cancelled before either of them goes.
+            stopWaiting(waiter, group)
         }
     }
 

@@ -24,13 +24,18 @@ extension OpenAPI {
             "schema": ["type": "string", "contentEncoding": "base64", "contentMediaType": "application/json"],
             "description": "For the function's context: base64 of at most 4096 bytes of JSON.",
         ],
+        "identity": [
+            "name": "Martlet-Identity", "in": "header",
+            "schema": ["type": "string", "contentEncoding": "base64", "contentMediaType": "application/json"],
+            "description": "The Cognito identity that the function sees: base64 of at most 4096 bytes of JSON.",
+        ],
         "trace": [
             "name": "Martlet-Trace-Id", "in": "header", "schema": ["type": "string"],
             "description": "The trace that the function sees; otherwise one is made up.",
         ],
     ]
 
-    static let invocationParameters: [JSON] = ["log", "mode", "context", "trace"].map(JSON.parameter)
+    static let invocationParameters: [JSON] = ["log", "mode", "context", "identity", "trace"].map(JSON.parameter)
 
     static let event: JSON = [
         "required": false, "content": ["application/json": ["schema": true]],

@@ -79,17 +79,25 @@ func writeSeeds(to directory: String) {
     if let plain = try? Base64.decode(bytes, limit: 4096) { precondition(Base64.encode(plain) == bytes) }
 }
 
-/// No archive unpacks to more than it may, or to a path that leads out.
+/// Whatever a packed text says, no more comes of it than is allowed.
+@Sendable func fuzzInflate(_ bytes: [UInt8]) {
+    for limit in [100, 1_000_000] {
+        if let plain = try? Inflate.all(bytes[...], limit: limit) { precondition(plain.count <= limit) }
+    }
+}
+
+/// What is taken keeps its promises: sizes within the limit, paths and links inside the tree.
 @Sendable func fuzzArchive(_ bytes: [UInt8]) {
-    guard let zip = try? ZipReader(bytes, limits: ZipReader.Limits(totalSize: 1 << 16)) else { return }
-    var size = 0
-    for entry in zip.entries {
+    guard let archive = try? ZipReader(bytes, limits: .init(totalSize: 1_000_000)) else { return }
+    var total = 0
+    for entry in archive.entries {
         let parts = entry.path.split(separator: "/", omittingEmptySubsequences: false)
         precondition(parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." })
-        guard let contents = try? zip.bytes(of: entry) else { continue }
-        size += contents.count
+        if case .symlink(let target) = entry.kind { precondition(target.utf8.first != UInt8(ascii: "/")) }
+        if let contents = try? archive.bytes(of: entry) { precondition(contents.count == entry.size) }
+        total += entry.size
     }
-    precondition(size <= 1 << 16)
+    precondition(total <= 1_000_000)
 }
 
 @Sendable func fuzzMounts(_ bytes: [UInt8]) {

@@ -1,15 +1,14 @@
 // Random bytes against everything that takes bytes apart: one harness for each kind, chosen by the first argument. The
 // others are libFuzzer's. 'seeds DIRECTORY' writes what a text editor cannot.
 
-import Archive
 import Glibc
 
 @main
 enum Fuzz {
     static let harnesses: [(name: String, run: @Sendable ([UInt8]) -> Void)] = [
         ("messages", fuzzMessages), ("json", fuzzJSON), ("http", fuzzHTTP), ("routes", fuzzRoutes),
-        ("configuration", fuzzConfiguration), ("runtime", fuzzRuntimeAPI), ("archive", fuzzArchive),
-        ("mounts", fuzzMounts),
+        ("configuration", fuzzConfiguration), ("runtime", fuzzRuntimeAPI), ("inflate", fuzzInflate),
+        ("archive", fuzzArchive), ("mounts", fuzzMounts),
     ]
 
     nonisolated(unsafe) private static var harness: @Sendable ([UInt8]) -> Void = { _ in }

@@ -69,7 +69,7 @@ private func fuzzWriter(_ text: [UInt8]) {
     writer.field("X", String(decoding: text, as: UTF8.self))
     writer.put("Transfer-Encoding: chunked\r\n")
     writer.endOfFields()
-    writer.chunk(text)
+    writer.chunk(text[...])
     writer.lastChunk(trailers: [("Y", String(decoding: text.reversed(), as: UTF8.self))])
     var parser = HTTPParser(.responses)
     parser.feed(writer.bytes)

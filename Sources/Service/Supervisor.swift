@@ -48,8 +48,8 @@ package final class Supervisor {
             do throws(SystemError) {
                 complaints = try store.load()
             } catch {
-                throw Refusal(
-                    .state, "cannot use the state directory \(settings.engine.state): \(error); choose another with --state")
+                let words = "cannot use the state directory \(settings.engine.state): \(error)"
+                throw Refusal(.state, words + "; choose another with --state")
             }
             for complaint in complaints { log.complain(complaint) }
         } else {

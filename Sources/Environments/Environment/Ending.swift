@@ -29,12 +29,18 @@ extension Environment {
         if let runtime = processes.first(where: { $0.role == .runtime }) {
             engine.warden.signal(15, runtime.number, in: sandbox)
             let number = runtime.number
-            endTimer = engine.loop.after(share) { [unowned self] in endRuntime(number) }
+            setEndTimer(share) { [unowned self] in endRuntime(number) }
         } else {
             endExtensions()
         }
         let last = engine.loop.after(Self.shutdownLimit) { [unowned self] in kill() }
         lastTimer = last
+    }
+
+    /// One at a time: a timer that nobody cancels outlives what it is about.
+    func setEndTimer(_ nanoseconds: UInt64, _ action: @escaping () -> Void) {
+        endTimer?.cancel()
+        endTimer = engine.loop.after(nanoseconds, action)
     }
 
     private func endRuntime(_ number: UInt32) {

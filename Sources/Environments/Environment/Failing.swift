@@ -164,7 +164,7 @@ extension Environment {
         if grace == 0 {
             killAll()
         } else {
-            endTimer = engine.loop.after(grace) { [unowned self] in killAll() }
+            setEndTimer(grace) { [unowned self] in killAll() }
         }
         checkCleared()
     }
@@ -173,7 +173,7 @@ extension Environment {
         guard isClearing else { return }
         hasKilledAll = true
         engine.warden.killAll(in: sandbox)
-        endTimer = engine.loop.after(Self.shutdownLimit) { [unowned self] in
+        setEndTimer(Self.shutdownLimit) { [unowned self] in
             // Something in there does not even die of SIGKILL: the sandbox goes as a whole.
             guard isClearing else { return }
             engine.warden.kill(sandbox)

@@ -29,6 +29,7 @@ final class HTTPConnection: Watched {
     /// The other side has gone; bytes of it may be left to be read.
     private var hasEnd = false
     private var isProcessing = false
+    private var accounted = 0
     private(set) var closesAfterwards = false
     private(set) var lastProgress: UInt64
 
@@ -74,6 +75,7 @@ final class HTTPConnection: Watched {
             process()
         }
         if toRead || mayHaveMore { read() }
+        account()
     }
 
     private func read() {
@@ -85,7 +87,10 @@ final class HTTPConnection: Watched {
             mayHaveMore = false
             switch Streams.read(descriptor.raw, into: &loop.scratch) {
             case .nothing: return
-            case .ended: return close()
+            case .ended:
+                // Who has ended only its own half can still be told.
+                if isReadingBody { refuse(.truncated) }
+                return close()
             case .count(let count):
                 lastProgress = loop.now
                 parser.feed(loop.scratch[..<count])
@@ -95,6 +100,18 @@ final class HTTPConnection: Watched {
             }
         }
     }
+
+    /// Puts what this connection holds on the server's account. When that is overdrawn, it goes.
+    private func account() {
+        guard registration != nil else { return }
+        let holds = parser.backlog + (current?.body.count ?? 0) + pendingOutput
+        server.held += holds - accounted
+        accounted = holds
+        if server.held > server.limits.held, holds > Self.alwaysAllowed { close() }
+    }
+
+    /// Whoever holds no more than this is not who overdrew.
+    private static let alwaysAllowed = 64 * 1024
 
     func pause() { isPaused = true }
 
@@ -191,7 +208,9 @@ final class HTTPConnection: Watched {
         writer.field("Content-Type", "application/json")
         writer.field("Connection", "close")
         writer.body(server.service.refusal(of: error))
+        let exchange = current
         current = nil
+        exchange?.connectionClosed()
         send(writer.bytes)
         closeWhenSent()
     }
@@ -217,6 +236,7 @@ final class HTTPConnection: Watched {
         }
         if canWait, parser.backlog > 0 { return }
         if !wantsOutput { flush() }
+        if pendingOutput > 0 { account() }
     }
 
     private func flush() {
@@ -271,6 +291,7 @@ final class HTTPConnection: Watched {
         loop.forget(registration)
         self.registration = nil
         server.remove(self)
+        server.held -= accounted
         let (exchange, receiver) = (current, receiver)
         (current, self.receiver) = (nil, nil)
         receiver?.cut()

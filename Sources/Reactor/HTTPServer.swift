@@ -36,6 +36,8 @@ package protocol BodyReceiver: AnyObject {
 package struct HTTPServerLimits: Sendable {
     package var connections = 1024
     package var http = HTTPLimits()
+    /// Bytes that all connections together may make us hold: requests that are not served yet, answers not taken yet.
+    package var held = 1 << 30
     /// A request whose next part does not come within this time, and an answer that is not taken, end the connection.
     package var patience: UInt64 = 30_000_000_000
 
@@ -50,6 +52,8 @@ package final class HTTPServer {
     private var listeners: [Listener] = []
     private var connections: [ObjectIdentifier: HTTPConnection] = [:]
     private var sweep: Timer?
+    /// What the connections hold together, as they said last.
+    var held = 0
     /// Whether the one at the other end may speak; asked once for each connection.
     package var admits: (Int32) -> Bool = { _ in true }
 
@@ -82,6 +86,9 @@ package final class HTTPServer {
         closeConnections()
         sweep?.cancel()
     }
+
+    /// Whether answers are on their way that were not taken yet.
+    package var hasPendingOutput: Bool { connections.values.contains { $0.pendingOutput > 0 } }
 
     package var hasOpenExchanges: Bool { connections.values.contains { $0.hasOpenExchange } }
 

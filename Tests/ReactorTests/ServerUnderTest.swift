@@ -15,6 +15,8 @@ final class ServerUnderTest: HTTPService {
     var serves: (HTTPExchange) -> Void = { $0.answer(200, type: nil, body: $0.body) }
 
     init(_ change: (inout HTTPServerLimits) -> Void = { _ in }) throws {
+        // As in the supervisor: that a peer has gone shows in the result of a write.
+        Signals.ignore(SIGPIPE)
         loop = try EventLoop()
         var limits = HTTPServerLimits()
         change(&limits)
@@ -70,6 +72,9 @@ final class Client {
     /// How many bytes were taken.
     @discardableResult
     func send(_ text: String) -> Int { Streams.write(descriptor.raw, Array(text.utf8), from: 0) ?? -1 }
+
+    /// Nothing more will be sent; answers may still come.
+    func finishSending() { _ = shutdown(descriptor.raw, Int32(SHUT_WR)) }
 
     func read() {
         var buffer = [UInt8](repeating: 0, count: 64 * 1024)

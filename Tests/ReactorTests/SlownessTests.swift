@@ -21,6 +21,45 @@ import Wire
         #expect(client.take()[0].hasPrefix("408 "))
     }
 
+    @Test(arguments: [
+        "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    ]) func whoEndsInTheMiddleOfABodyIsTold(_ text: String) throws {
+        let server = try ServerUnderTest()
+        server.serves = { _ in Issue.record("half a request was served") }
+        let client = try server.connect()
+        client.send(text)
+        client.finishSending()
+        try server.turn {
+            client.read(); return client.isClosed
+        }
+        #expect(client.take().first?.hasPrefix("400 ") == true, "\(client.text)")
+        #expect(server.server.connectionCount == 0)
+    }
+
+    /// Many connections, each within its own bounds, must not fill the memory together.
+    @Test func cannotMakeTheServerHoldMoreThanItMay() throws {
+        let server = try ServerUnderTest { $0.held = 2 << 20 }
+        server.plans = { _ in .collect(limit: 1 << 20) }
+        server.serves = { $0.answer(200, type: nil, body: [UInt8](repeating: 120, count: 1 << 20)) }
+        var clients: [Client] = []
+        for _ in 0..<16 {
+            let client = try server.connect()
+            client.send(post("a"))
+            clients.append(client)
+        }
+        try server.turn(for: 100)
+        #expect(server.server.held <= 2 << 20)
+        #expect(server.server.connectionCount < 4, "\(server.server.connectionCount) hold an answer of a megabyte")
+        // Those who go give back what they held, and others are served.
+        clients = []
+        try server.turn { server.server.connectionCount == 0 }
+        #expect(server.server.held == 0)
+        let next = try server.connect()
+        next.send(post("a"))
+        try server.turn { next.take().count == 1 }
+    }
+
     @Test func mayBeSlowWithEachPart() throws {
         let server = try impatient()
         let client = try server.connect()

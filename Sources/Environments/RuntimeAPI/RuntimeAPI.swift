@@ -20,6 +20,9 @@ final class RuntimeAPI: HTTPService {
     /// More than any runtime needs, and few enough that a function that opens what it can harms nobody.
     private static let mostConnections = 128
 
+    /// The largest event, the largest answer, and as much again: whatever a function does, it costs us no more.
+    private static let mostHeld = 24 << 20
+
     /// Of everything but answers to events.
     private static let longestMessage = 256 * 1024
 
@@ -28,6 +31,7 @@ final class RuntimeAPI: HTTPService {
         var limits = HTTPServerLimits()
         limits.connections = Self.mostConnections
         limits.http.trailers = 512 * 1024
+        limits.held = Self.mostHeld
         server = HTTPServer(environment.engine.loop, self, limits: limits)
     }
 
@@ -67,6 +71,10 @@ final class RuntimeAPI: HTTPService {
         return .collect(limit: Payload.longestResponse)
     }
 
+    func refusal(of error: HTTPError) -> [UInt8] {
+        FunctionError(type: error == .truncated ? "TruncatedHTTPRequest" : "BadRequest", message: error.message).answer
+    }
+
     func serve(_ exchange: HTTPExchange) {
         guard let route = RuntimeRoute(path: exchange.head.path) else { return }
         switch route {
@@ -85,6 +93,13 @@ final class RuntimeAPI: HTTPService {
     }
 }
 
+extension FunctionError {
+    /// As the Runtime API words it to who has asked.
+    fileprivate var answer: [UInt8] {
+        JSON.object([("errorMessage", .text(message)), ("errorType", .text(type))]).bytes + [10]
+    }
+}
+
 extension HTTPExchange {
     /// The answer to what was taken in.
     func accept(canWait: Bool = false) {
@@ -94,10 +109,7 @@ extension HTTPExchange {
     private static let acceptedBody = Array("{\"status\":\"OK\"}\n".utf8)
 
     func refuse(_ status: Int, type: String, _ message: String) {
-        answer(
-            status,
-            body: Array(
-                (JSON.object([("errorMessage", .text(message)), ("errorType", .text(type))]).line + "\n").utf8))
+        answer(status, body: FunctionError(type: type, message: message).answer)
     }
 
     func refuse(_ refused: RuntimeLife.Refused) { refuse(403, type: refused.error.type, refused.error.message) }

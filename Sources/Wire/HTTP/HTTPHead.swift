@@ -114,6 +114,9 @@ package struct HTTPError: Error, Equatable, Sendable {
         self.status = status
         self.message = message
     }
+
+    /// The sender ended in the middle of a body.
+    package static let truncated = HTTPError(400, "HTTP request detected as truncated")
 }
 
 package struct HTTPLimits: Sendable {

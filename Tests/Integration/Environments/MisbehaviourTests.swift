@@ -84,6 +84,12 @@ struct Misbehaviour {
                 "answer: \(taken)",
             ]),
         Behaviour(name: "half", payload: #""whole""#, log: ["answer: \(taken)"]),
+        Behaviour(
+            name: "half_and_the_end", payload: #""whole""#,
+            log: [
+                #"half: 400 {"errorMessage":"HTTP request detected as truncated","errorType":"TruncatedHTTPRequest"}"#,
+                "answer: \(taken)",
+            ]),
         Behaviour(name: "half_and_nothing", payload: timedOut, isError: true),
         Behaviour(
             name: "half_a_stream",
@@ -121,6 +127,23 @@ struct Misbehaviour {
         }
         let environments = try server.environments(of: "neighbour")
         #expect(environments.first?["served"] == .integer(Int64(1 + Self.all.count * 40)), "\(environments)")
+        try server.end()
+    }
+
+    /// Who asks for a large event on a hundred connections and reads none of it must not make us hold a hundred of them.
+    @Test func whatAGreedyRuntimeMakesTheSupervisorHoldIsBounded() throws {
+        let server = try ServerUnderTest()
+        try server.deploy(
+            "greedy", runtime: "python3.11", handler: "runtime.handler", files: try Subjects.files("misbehaving"),
+            [("timeout", .integer(20)), ("environment", .object([("BEHAVIOUR", .text("greedy"))]))])
+        let event = "\"" + String(repeating: "x", count: 6_000_000) + "\""
+        let answer = try server.invoke("greedy", event, ServerUnderTest.withLog)
+        #expect(answer.text == #""enough""#, "\(answer)\n\(answer.logTail)")
+        let status = HostProcesses.text("/proc/\(server.process.pid)/status") ?? ""
+        let peak = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }?.split(separator: " ").dropFirst()
+            .first
+        let kilobytes = try #require(peak.flatMap { Int($0) }, "\(status)")
+        #expect(kilobytes < 150_000, "a hundred events would be 600,000")
         try server.end()
     }
 

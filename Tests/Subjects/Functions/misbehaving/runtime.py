@@ -104,6 +104,26 @@ def half(request):
     tell("answer", api.respond(request, b'"whole"'))
 
 
+def half_and_the_end(request):
+    other = Connection()
+    other.send(f"POST {BASE}invocation/{request}/response HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf".encode())
+    other.socket.shutdown(socket.SHUT_WR)
+    tell("half", other.answer())
+    tell("answer", api.respond(request, b'"whole"'))
+
+
+def greedy(request):
+    """Asks for its large event again and again, and reads none of it."""
+    others = []
+    for _ in range(100):
+        other = Connection()
+        other.send(f"GET {BASE}invocation/next HTTP/1.1\r\nHost: api\r\n\r\n".encode())
+        others.append(other)
+    time.sleep(0.3)
+    print(f"greedy: {len(others)}", flush=True)
+    tell("answer", api.respond(request, b'"enough"'))
+
+
 def half_and_nothing(request):
     api.send(f"POST {BASE}invocation/{request}/response HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf".encode())
     time.sleep(1000)

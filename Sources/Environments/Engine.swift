@@ -3,6 +3,7 @@
 package import Lambda
 import Linux
 package import Reactor
+import Wire
 
 package struct EngineSettings: Sendable {
     /// Holds `roots`, `functions` and `logs`.
@@ -35,6 +36,17 @@ package final class Engine {
         self.warden = warden
         self.settings = settings
         logs = LogStore(directory: settings.keepsLogs ? "\(settings.state)/logs" : nil, loop)
+    }
+
+    /// Where faults of the engine's own go: the operator's log. Callers of functions are not told.
+    package var complaints: (_ message: String, _ details: [(String, String)]) -> Void = { _, _ in }
+
+    func complain(_ message: String, of environment: Environment, _ reason: String) {
+        complaints(
+            message, [("function", environment.function.name), ("environment", environment.id), ("reason", reason)])
+        events.tell(
+            wallTime.iso, "fault",
+            [("environment", .text(environment.id)), ("message", .text(message)), ("reason", .text(reason))])
     }
 
     package func newTraceID() -> String {

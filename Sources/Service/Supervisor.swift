@@ -41,6 +41,7 @@ package final class Supervisor {
             throw Refusal(.step, "begin to serve: \(error)")
         }
         signals?.heard = { [weak self] _ in self?.close() }
+        engine.complaints = { [log] in log.complain($0, $1) }
         engine.warden.whenGone = { [weak self] refusal in self?.lose(refusal.message) }
         // Without a socket nobody can ask for them, and another engine may be at work on them.
         if settings.socket != nil {
@@ -114,8 +115,15 @@ package final class Supervisor {
         _ = loop.after(settings.drainSeconds * 1_000_000_000) { [weak self] in self?.dispatcher.closeNow() }
         dispatcher.close { [weak self] in
             guard let self else { return }
-            // What was answered just now has yet to leave.
-            loop.afterThisTurn { self.end() }
+            endWhenTaken(by: Clock.now + settings.drainSeconds * 1_000_000_000)
+        }
+    }
+
+    /// What was answered has yet to leave; a large answer may take its reader a while.
+    private func endWhenTaken(by latest: UInt64) {
+        _ = loop.after(1_000_000) { [weak self] in
+            guard let self else { return }
+            if server?.hasPendingOutput == true, Clock.now < latest { endWhenTaken(by: latest) } else { end() }
         }
     }
 

@@ -17,12 +17,7 @@ extension Environment {
         freezer.thaw()
         drainLogs()
         telemetry.flush()
-        if let invocation {
-            self.invocation = nil
-            invocation.result.error = .failure(invocation.requestID)
-            invocation.result.payload = FunctionError.failure(invocation.requestID).payload
-            invocation.finish()
-        }
+        endInvocation(because: .failure(invocation?.requestID ?? ""))
         guard extensions.isAny || !extensions.externalNames.isEmpty, !isClearing else { return kill() }
         let share = extensions.externalNames.isEmpty ? Self.internalLimit : Self.runtimeShare
         // First the runtime, so that extensions see the last of it.
@@ -69,27 +64,31 @@ extension Environment {
         engine.warden.kill(sandbox)
     }
 
+    /// The event that the environment had will not come to its end. One that was answered keeps its answer.
+    private func endInvocation(because error: FunctionError) {
+        guard let invocation else { return }
+        self.invocation = nil
+        let now = Clock.now
+        beginInvocation(invocation, now)
+        deadlineTimer?.cancel()
+        if !invocation.isAnswered {
+            invocation.figures.durationUS = (now - invocation.beganAt) / 1000
+            invocation.figures.status = .error(type: error.type)
+            invocation.result.error = error
+            invocation.result.payload = error.payload
+            invocation.result.environment = id
+        }
+        log(lines.fault(engine.wallTime, requestID: invocation.requestID, error))
+        report(invocation)
+        invocation.finish()
+    }
+
     /// Nothing of the sandbox runs any more.
     func isGone(_ error: FunctionError) {
         guard advance(.gone) else { return }
         for timer in [deadlineTimer, endTimer, lastTimer] { timer?.cancel() }
         engine.metrics.environmentsEnded += 1
-        if let invocation {
-            self.invocation = nil
-            let now = Clock.now
-            beginInvocation(invocation, now)
-            deadlineTimer?.cancel()
-            if !invocation.isAnswered {
-                invocation.figures.durationUS = (now - invocation.beganAt) / 1000
-                invocation.figures.status = .error(type: error.type)
-                invocation.result.error = error
-                invocation.result.payload = error.payload
-                invocation.result.environment = id
-            }
-            log(lines.fault(engine.wallTime, requestID: invocation.requestID, error))
-            report(invocation)
-            invocation.finish()
-        }
+        endInvocation(because: error)
         if isFirstInit {
             isFirstInit = false
             owner.initEnded(self, .failure(error))

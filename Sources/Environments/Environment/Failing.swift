@@ -24,7 +24,7 @@ extension Environment {
         // The answer to an invocation that has one already stays as it is.
         guard advance(.failed) else { return }
         if case .engine(let words) = failure {
-            engine.events.tell(engine.wallTime.iso, "fault", [("environment", .text(id)), ("reason", .text(words))])
+            engine.complain("an environment failed", of: self, words)
         }
         deadlineTimer?.cancel()
         freezer.thaw()

@@ -139,8 +139,7 @@ extension Environment: SandboxOwner {
     }
 
     package func sandboxRefused(_ refusal: Refusal) {
-        engine.events.tell(
-            engine.wallTime.iso, "refused", [("environment", .text(id)), ("reason", .text(refusal.message))])
+        engine.complain("a sandbox was refused", of: self, refusal.message)
         refusalWords = refusal.message
         isGone(FunctionError.failure(invocation?.requestID ?? ""))
     }
@@ -159,10 +158,13 @@ extension Environment: SandboxOwner {
         let role = processes.remove(at: index).role
         switch role {
         case .runtime:
-            let words =
-                refusal.kind == .notFound
-                ? "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]" : refusal.message
-            fail(.entrypoint(words))
+            switch refusal.kind {
+            case .notFound:
+                fail(.entrypoint("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"))
+            case .notExecutable: fail(.entrypoint(refusal.message))
+            // A fault of ours, or of the host: what it was is not the caller's to read.
+            default: fail(.engine("start the runtime: \(refusal.message)"))
+            }
         case .external(let name): fail(.extensionLaunch(name))
         }
         checkCleared()

@@ -43,9 +43,6 @@ extension ControlService {
     }
 
     private func initFailed(_ environment: Environment, _ error: FunctionError, _ exchange: HTTPExchange) {
-        if let words = environment.refusalWords {
-            log.complain("a sandbox was refused", [("function", environment.function.name), ("reason", words)])
-        }
         // One that nobody can use is not left standing.
         dispatcher.end(environment, now: true) {}
         exchange.answer(

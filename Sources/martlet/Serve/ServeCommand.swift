@@ -8,21 +8,12 @@ import Wire
 
 enum ServeCommand {
     static func run(_ arguments: [String]) -> Int32 {
-        do {
+        Command.run {
             guard let settings = try read(arguments) else {
                 Terminal.print(Help.serve)
                 return ExitStatus.success
             }
             return try Supervisor(Standing.take(settings), settings).run()
-        } catch let error as UsageError {
-            Terminal.complain(error.message)
-            return ExitStatus.usage
-        } catch let refusal as Refusal {
-            Terminal.complain(refusal.message)
-            return ExitStatus.of(refusal.kind)
-        } catch {
-            Terminal.complain("\(error)")
-            return ExitStatus.step
         }
     }
 

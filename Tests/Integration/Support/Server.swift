@@ -17,7 +17,8 @@ package final class ServerUnderTest: @unchecked Sendable {
 
     /// Starts it and waits until it answers.
     /// - Parameter options: of `martlet serve`, after those that name its places
-    package init(_ options: [String] = []) throws {
+    /// - Parameter environment: beside what tells it its places
+    package init(_ options: [String] = [], environment: [String: String] = [:]) throws {
         place = try HostFiles.makeTemporaryDirectory("martlet-server")
         for name in ["state", "state/roots"] { try HostFiles.makeDirectory("\(place)/\(name)") }
         // As other commands of the engine make it.
@@ -30,6 +31,7 @@ package final class ServerUnderTest: @unchecked Sendable {
             ["unshare", "--mount", "sh", "-c", line, "sh", roots, "\(place)/state/roots"]
                 + [Binaries.martlet, "serve", "--log", "quiet"] + options)
         program.environment.merge(Binaries.engineEnvironment) { $1 }
+        program.environment.merge(environment) { $1 }
         program.environment["MARTLET_STATE"] = "\(place)/state"
         program.environment["MARTLET_RUN"] = "\(place)/run"
         process = try program.start()

@@ -25,13 +25,7 @@ package struct MessageSocket: ~Copyable, Sendable {
 
     /// Two ends of one channel, both close-on-exec, as numbers: the caller makes a socket of each at once.
     package static func pair() throws(SystemError) -> (here: Int32, there: Int32) {
-        var ends: (Int32, Int32) = (-1, -1)
-        let type = Int(SOCK_SEQPACKET.rawValue) | Int(SOCK_CLOEXEC.rawValue)
-        let result = unsafe withUnsafeMutablePointer(to: &ends) {
-            Kernel.call(CLINUX_SYS_socketpair, Int(AF_UNIX), type, 0, Int(bitPattern: $0))
-        }
-        try Kernel.check(result, "socketpair")
-        return ends
+        try StreamSockets.pair(SOCK_SEQPACKET)
     }
 
     /// Without `block` it is an error, EAGAIN, when the other side has left too much unread.

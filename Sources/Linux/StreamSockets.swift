@@ -11,9 +11,11 @@ package enum StreamSockets {
     }
 
     /// Two ends of one stream, both close-on-exec.
-    package static func pair() throws(SystemError) -> (here: Int32, there: Int32) {
+    package static func pair() throws(SystemError) -> (here: Int32, there: Int32) { try pair(SOCK_STREAM) }
+
+    static func pair(_ kind: __socket_type) throws(SystemError) -> (here: Int32, there: Int32) {
         var ends: (Int32, Int32) = (-1, -1)
-        let type = Int(SOCK_STREAM.rawValue) | Int(SOCK_CLOEXEC.rawValue)
+        let type = Int(kind.rawValue) | Int(SOCK_CLOEXEC.rawValue)
         let result = unsafe withUnsafeMutablePointer(to: &ends) {
             Kernel.call(CLINUX_SYS_socketpair, Int(AF_UNIX), type, 0, Int(bitPattern: $0))
         }

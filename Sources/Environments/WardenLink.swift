@@ -13,6 +13,10 @@ package protocol SandboxOwner: AnyObject {
     func processRefused(_ number: UInt32, _ refusal: Refusal)
     func processEnded(_ number: UInt32, _ ending: ProcessEnding)
     func socketCame(_ socket: consuming FileDescriptor)
+    func sandboxCaptured(_ figures: CaptureFigures)
+    func sandboxNotCaptured(_ refusal: Refusal)
+    func sandboxRestored()
+    func sandboxNotRestored(_ refusal: Refusal)
 }
 
 /// What the warden gave, each to be taken once.
@@ -46,6 +50,7 @@ package final class WardenLink: Watched {
     private var registration: EventLoop.Registration?
     private var owners: [UInt32: any SandboxOwner] = [:]
     private var lastID: UInt32 = 0
+    private var descriptions: [(name: String, done: ([UInt8]?) -> Void)] = []
     /// Called when the warden has gone: nothing works without it.
     package var whenGone: (Refusal) -> Void = { _ in }
 
@@ -76,6 +81,27 @@ package final class WardenLink: Watched {
     package func killAll(in id: UInt32) { send(.killAll(id: id)) }
     package func settle(_ id: UInt32) { send(.settle(id: id)) }
     package func askForSocket(in id: UInt32) { send(.socket(id: id)) }
+    package func capture(_ request: CaptureRequest, in id: UInt32, logs: [Int32]) {
+        send(.capture(id: id, request), logs)
+    }
+
+    package func restore(_ id: UInt32, logs: [Int32]) { send(.restore(id: id), logs) }
+    package func removeSnapshot(_ name: String) { send(.removeSnapshot(name)) }
+    package func releaseSnapshot(_ name: String) { send(.releaseSnapshot(name)) }
+
+    /// What the warden has to say of a snapshot, as JSON; nothing when there is none. The empty name asks for a list.
+    package func describeSnapshot(_ name: String, then done: @escaping ([UInt8]?) -> Void) {
+        descriptions.append((name, done))
+        send(name.isEmpty ? .listSnapshots : .describeSnapshot(name))
+    }
+
+    private func answerDescription(of name: String, _ file: consuming FileDescriptor?) {
+        guard let index = descriptions.firstIndex(where: { $0.name == name }) else { return }
+        let done = descriptions.remove(at: index).done
+        guard let file else { return done(nil) }
+        done(try? MemoryFile.contents(of: file, limit: 8 << 20))
+    }
+
     package func kill(_ id: UInt32) { send(.kill(id: id)) }
 
     private func send(_ request: WardenRequest, _ descriptors: [Int32] = []) {
@@ -125,6 +151,14 @@ package final class WardenLink: Watched {
             var descriptors = descriptors
             if let socket = descriptors.next() { owners[id]?.socketCame(socket) }
         case .swept: break
+        case .captured(let id, let figures): owners[id]?.sandboxCaptured(figures)
+        case .notCaptured(let id, let refusal): owners[id]?.sandboxNotCaptured(refusal)
+        case .restored(let id): owners[id]?.sandboxRestored()
+        case .notRestored(let id, let refusal): owners[id]?.sandboxNotRestored(refusal)
+        case .snapshotDescribed(let name):
+            var descriptors = descriptors
+            answerDescription(of: name, descriptors.next())
+        case .snapshotRemoved: break
         }
     }
 }

@@ -19,6 +19,18 @@ package enum WardenRequest: Equatable, Sendable {
     case kill(id: UInt32)
     /// Clear away what dead wardens left.
     case sweep
+    /// Makes a snapshot of all that runs in a sandbox, which goes on afterwards. Comes with the ends that its processes
+    /// write their logs to, the runtime's first: what is restored gets others in their place.
+    case capture(id: UInt32, CaptureRequest)
+    /// Starts in a sandbox that was made with a snapshot what is in that. Comes with as many log pipes as the capture.
+    case restore(id: UInt32)
+    /// Answered with a file of JSON: all that is in the image.
+    case describeSnapshot(String)
+    case removeSnapshot(String)
+    /// No sandbox is made from it for the time being: what is held in memory for that may go.
+    case releaseSnapshot(String)
+    /// Answered with a file of JSON: the names of all.
+    case listSnapshots
 
     package func encoded() -> [UInt8] {
         var encoder = Encoder()
@@ -49,6 +61,24 @@ package enum WardenRequest: Equatable, Sendable {
             encoder.put(id)
         case .sweep:
             encoder.put(UInt8(8))
+        case .capture(let id, let request):
+            encoder.put(UInt8(9))
+            encoder.put(id)
+            request.encode(into: &encoder)
+        case .restore(let id):
+            encoder.put(UInt8(10))
+            encoder.put(id)
+        case .describeSnapshot(let name):
+            encoder.put(UInt8(11))
+            encoder.put(name)
+        case .removeSnapshot(let name):
+            encoder.put(UInt8(12))
+            encoder.put(name)
+        case .releaseSnapshot(let name):
+            encoder.put(UInt8(13))
+            encoder.put(name)
+        case .listSnapshots:
+            encoder.put(UInt8(14))
         }
         return encoder.bytes
     }
@@ -66,6 +96,12 @@ package enum WardenRequest: Equatable, Sendable {
         case 6: self = .socket(id: try decoder.integer())
         case 7: self = .kill(id: try decoder.integer())
         case 8: self = .sweep
+        case 9: self = .capture(id: try decoder.integer(), try CaptureRequest(from: &decoder))
+        case 10: self = .restore(id: try decoder.integer())
+        case 11: self = .describeSnapshot(try decoder.text())
+        case 12: self = .removeSnapshot(try decoder.text())
+        case 13: self = .releaseSnapshot(try decoder.text())
+        case 14: self = .listSnapshots
         case let other: throw .unknownKind(other)
         }
         try decoder.finish()
@@ -98,6 +134,17 @@ package enum WardenReply: Equatable, Sendable {
     /// Nothing of the sandbox runs any more when this is sent.
     case ended(id: UInt32, Outcome)
     case swept(UInt32)
+    case captured(id: UInt32, CaptureFigures)
+    /// The environment goes on as before.
+    case notCaptured(id: UInt32, Refusal)
+    /// What is in the snapshot runs, or is about to.
+    case restored(id: UInt32)
+    /// Nothing runs in the sandbox: processes may be started there one by one.
+    case notRestored(id: UInt32, Refusal)
+    /// Comes with the file that was asked for, or with nothing where there is no snapshot of this name. A list has no
+    /// name.
+    case snapshotDescribed(String)
+    case snapshotRemoved(String)
 
     package static let longest = 16384
 
@@ -138,6 +185,27 @@ package enum WardenReply: Equatable, Sendable {
         case .socket(let id):
             encoder.put(UInt8(8))
             encoder.put(id)
+        case .captured(let id, let figures):
+            encoder.put(UInt8(9))
+            encoder.put(id)
+            figures.encode(into: &encoder)
+        case .notCaptured(let id, let refusal):
+            encoder.put(UInt8(10))
+            encoder.put(id)
+            refusal.encode(into: &encoder)
+        case .restored(let id):
+            encoder.put(UInt8(11))
+            encoder.put(id)
+        case .notRestored(let id, let refusal):
+            encoder.put(UInt8(12))
+            encoder.put(id)
+            refusal.encode(into: &encoder)
+        case .snapshotDescribed(let name):
+            encoder.put(UInt8(13))
+            encoder.put(name)
+        case .snapshotRemoved(let name):
+            encoder.put(UInt8(14))
+            encoder.put(name)
         }
         return encoder.bytes
     }
@@ -160,6 +228,12 @@ package enum WardenReply: Equatable, Sendable {
             self = .processEnded(
                 id: try decoder.integer(), process: try decoder.integer(), try ProcessEnding(from: &decoder))
         case 8: self = .socket(id: try decoder.integer())
+        case 9: self = .captured(id: try decoder.integer(), try CaptureFigures(from: &decoder))
+        case 10: self = .notCaptured(id: try decoder.integer(), try Refusal(from: &decoder))
+        case 11: self = .restored(id: try decoder.integer())
+        case 12: self = .notRestored(id: try decoder.integer(), try Refusal(from: &decoder))
+        case 13: self = .snapshotDescribed(try decoder.text())
+        case 14: self = .snapshotRemoved(try decoder.text())
         case let other: throw .unknownKind(other)
         }
         try decoder.finish()

@@ -64,6 +64,8 @@ package struct Refusal: Error, Equatable, Sendable {
         case notFound = 6
         /// The caller is not root.
         case rights = 7
+        /// What runs cannot be captured, or a snapshot not be used.
+        case snapshot = 8
     }
 
     package let kind: Kind

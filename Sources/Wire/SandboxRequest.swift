@@ -74,13 +74,15 @@ package struct SandboxRequest: Equatable, Sendable {
     /// At least one whole CPU until the sandbox is told to settle: what a small share would take minutes for is done in a
     /// second. AWS Lambda does the same while a function initialises.
     package var boost: Bool
+    /// Made to be restored from this snapshot (`WardenRequest.restore`): its processes have not begun yet.
+    package var snapshot: String?
     package var waived: [Limit]
     package var without: [Measure]
 
     package init(
         id: UInt32 = 1, command: [String], environment: [String] = [], root: String, code: String? = nil,
         layers: [String] = [], memoryMB: UInt32 = Self.oneCPU, tmpMB: UInt32 = 512, timeoutMS: UInt64 = 0,
-        boost: Bool = false, waived: [Limit] = [], without: [Measure] = []
+        boost: Bool = false, snapshot: String? = nil, waived: [Limit] = [], without: [Measure] = []
     ) {
         self.id = id
         self.command = command
@@ -92,6 +94,7 @@ package struct SandboxRequest: Equatable, Sendable {
         self.tmpMB = tmpMB
         self.timeoutMS = timeoutMS
         self.boost = boost
+        self.snapshot = snapshot
         self.waived = waived
         self.without = without
     }
@@ -123,6 +126,10 @@ package struct SandboxRequest: Equatable, Sendable {
         for path in [root, code].compactMap({ $0 }) + layers where !path.hasPrefix("/") {
             return "\(path) is not an absolute path"
         }
+        if let snapshot {
+            if !waits { return "a sandbox with a command of its own is not restored from a snapshot" }
+            if let problem = SnapshotName.problem(snapshot) { return problem }
+        }
         if waits, without.contains(.networkNamespace) {
             return "a sandbox that waits listens in a network of its own: that cannot be taken away"
         }
@@ -140,6 +147,7 @@ package struct SandboxRequest: Equatable, Sendable {
         encoder.put(tmpMB)
         encoder.put(timeoutMS)
         encoder.put(boost)
+        encoder.put(snapshot)
         encoder.put(waived)
         encoder.put(without)
     }
@@ -155,6 +163,7 @@ package struct SandboxRequest: Equatable, Sendable {
         tmpMB = try decoder.integer()
         timeoutMS = try decoder.integer()
         boost = try decoder.flag()
+        snapshot = try decoder.optionalText()
         waived = try decoder.names()
         without = try decoder.names()
     }

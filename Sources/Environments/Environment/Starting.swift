@@ -183,4 +183,9 @@ extension Environment: SandboxOwner {
     }
 
     package func socketCame(_ socket: consuming FileDescriptor) { telemetry.socketCame(socket) }
+
+    package func sandboxCaptured(_ figures: CaptureFigures) {}
+    package func sandboxNotCaptured(_ refusal: Refusal) {}
+    package func sandboxRestored() {}
+    package func sandboxNotRestored(_ refusal: Refusal) {}
 }

@@ -30,6 +30,7 @@ enum ExitStatus {
         case .notExecutable: notExecutable
         case .notFound: notFound
         case .rights: noRights
+        case .snapshot: step
         }
     }
 

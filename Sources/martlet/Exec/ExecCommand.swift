@@ -96,8 +96,8 @@ private final class ExecRun {
         case .started(_, let steps, _): self.steps = steps
         case .ended(_, let outcome): ending = .outcome(outcome)
         case .refused(_, let refusal): ending = .refusal(refusal)
-        // Of sandboxes that wait, and of what others left.
-        case .processStarted, .processRefused, .processEnded, .socket, .swept: break
+        // Of sandboxes that wait, of snapshots, and of what others left.
+        default: break
         }
     }
 }

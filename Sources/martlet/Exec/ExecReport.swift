@@ -113,6 +113,7 @@ struct ExecReport {
             case .notExecutable: return "not-executable"
             case .notFound: return "command-not-found"
             case .rights: return "not-root"
+            case .snapshot: return "snapshot-not-usable"
             }
         case .outcome(let outcome):
             switch outcome.reason {

@@ -6,6 +6,10 @@ import PackageDescription
 let isDynamic = Context.environment["MARTLET_DYNAMIC"] != nil
 let staticLink: [LinkerSetting] = isDynamic ? [] : [.unsafeFlags(["-static-executable", "-Xlinker", "--gc-sections"])]
 
+// A template is a fork of the warden that has another program's memory at its place beside its own: what is not
+// position-independent begins where linkers usually put it, so the warden is elsewhere.
+let elsewhere: [LinkerSetting] = isDynamic ? [] : [.unsafeFlags(["-Xlinker", "-Ttext-segment=0x70000000"])]
+
 // libFuzzer brings a main function and counters for every branch: a build of its own (`scripts/dev fuzz`).
 let isFuzzing = Context.environment["MARTLET_FUZZ"] != nil
 let fuzzing: [String] = isFuzzing ? ["-sanitize=fuzzer,address"] : []
@@ -57,14 +61,26 @@ let package = Package(
             name: "Service", dependencies: ["Environments", "Lambda", "Reactor", "Linux", "Wire"], swiftSettings: strict
         ),
 
+        // Processes captured, and made again from what was captured. The restorer is code without a library: what a
+        // process runs while it becomes another.
+        .target(
+            name: "CRestorer",
+            cSettings: [
+                .unsafeFlags([
+                    "-Wall", "-Wextra", "-Werror", "-O2", "-fno-stack-protector", "-fno-jump-tables",
+                    "-fcf-protection=none",
+                ])
+            ]),
+        .target(name: "Snapshot", dependencies: ["Archive", "Linux", "Wire", "CRestorer"], swiftSettings: strict),
+
         // The isolation itself; runs as root inside the warden.
-        .target(name: "Sandbox", dependencies: ["Linux", "Wire", "CSeccomp"], swiftSettings: strict),
+        .target(name: "Sandbox", dependencies: ["Snapshot", "Linux", "Wire", "CSeccomp"], swiftSettings: strict),
 
         // The privileged process: an event loop around Sandbox.
         .target(name: "Warden", dependencies: ["Sandbox", "Linux", "Wire"], swiftSettings: strict),
         .executableTarget(
             name: "martlet-warden", dependencies: ["Warden", "Sandbox", "Linux"], swiftSettings: strict,
-            linkerSettings: staticLink),
+            linkerSettings: staticLink + elsewhere),
 
         // The program for people.
         .executableTarget(

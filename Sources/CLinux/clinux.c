@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 #define SAME(name) _Static_assert(CLINUX_##name == name, #name)
-SAME(CLONE_NEWTIME); SAME(CLONE_NEWNS); SAME(CLONE_NEWCGROUP); SAME(CLONE_NEWUTS);
+SAME(CLONE_NEWTIME); SAME(CLONE_PARENT); SAME(CLONE_NEWNS); SAME(CLONE_NEWCGROUP); SAME(CLONE_NEWUTS);
 SAME(CLONE_NEWIPC); SAME(CLONE_NEWUSER); SAME(CLONE_NEWPID); SAME(CLONE_NEWNET); SAME(CLONE_INTO_CGROUP);
 SAME(MOUNT_ATTR_RDONLY); SAME(MOUNT_ATTR_NOSUID); SAME(MOUNT_ATTR_NODEV); SAME(MOUNT_ATTR_NOEXEC);
 SAME(MOUNT_ATTR_IDMAP); SAME(RESOLVE_NO_MAGICLINKS); SAME(RESOLVE_BENEATH);
@@ -51,7 +51,8 @@ SAME(SYS_fchownat); SAME(SYS_unlinkat); SAME(SYS_renameat); SAME(SYS_symlinkat);
 SAME(SYS_unshare); SAME(SYS_eventfd2); SAME(SYS_epoll_create1); SAME(SYS_dup3); SAME(SYS_pidfd_send_signal);
 SAME(SYS_open_tree); SAME(SYS_move_mount); SAME(SYS_fsopen); SAME(SYS_fsconfig); SAME(SYS_fsmount);
 SAME(SYS_close_range); SAME(SYS_pread64); SAME(SYS_fsync); SAME(SYS_fchmodat); SAME(SYS_accept4); SAME(SYS_pipe2); SAME(SYS_getrandom);
-SAME(SYS_lseek); SAME(SYS_memfd_create);
+SAME(SYS_lseek); SAME(SYS_memfd_create); SAME(SYS_pwrite64); SAME(SYS_mprotect); SAME(SYS_madvise);
+SAME(SYS_getdents64); SAME(SYS_renameat2);
 
 enum { descriptors_most = 16 };
 

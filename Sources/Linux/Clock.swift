@@ -9,6 +9,13 @@ package enum Clock {
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
+    /// The same, with the time counted that the machine was asleep.
+    package static var sinceBoot: UInt64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_BOOTTIME, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
     /// Milliseconds since 1970.
     package static var wallMilliseconds: UInt64 {
         var time = timespec()

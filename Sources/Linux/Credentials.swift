@@ -50,6 +50,13 @@ package enum Capabilities {
         try Processes.control(CLINUX_PR_SET_SECUREBITS, Int(CLINUX_SECBIT_NO_SETUID_FIXUP))
     }
 
+    /// CAP_SETGID, CAP_SETUID, CAP_CHECKPOINT_RESTORE.
+    package static let toRestore: UInt64 = 1 << 6 | 1 << 7 | 1 << 40
+
+    package static func keepOnly(_ set: UInt64) throws(SystemError) {
+        try Kernel.check(clinux_capset_only(set), "capset")
+    }
+
     /// Empties the effective, permitted and inheritable sets of the calling thread.
     package static func dropAll() throws(SystemError) {
         try Kernel.check(clinux_capset_none(), "capset")

@@ -77,6 +77,15 @@ package enum EventCounter {
         _ = unsafe withUnsafeMutablePointer(to: &one) { Kernel.call(CLINUX_SYS_write, raw, Int(bitPattern: $0), 8) }
     }
 
+    /// What it has counted, and sets it to zero; nil when that is nothing.
+    package static func value(of counter: Int32) -> UInt64? {
+        var count: UInt64 = 0
+        let result = unsafe withUnsafeMutablePointer(to: &count) {
+            Kernel.call(CLINUX_SYS_read, Int(counter), Int(bitPattern: $0), 8)
+        }
+        return result == 8 ? count : nil
+    }
+
     /// Sets it to zero; one that blocks is waited for until it is more than that.
     package static func take(from counter: borrowing FileDescriptor) {
         var count: UInt64 = 0

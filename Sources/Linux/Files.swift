@@ -46,6 +46,15 @@ package enum Files {
         return FileDescriptor(owning: Int32(try Kernel.check(result, "open", path)))
     }
 
+    /// Opens a file to read it, with nothing on the way leading out of `directory`.
+    package static func open(_ path: String, beneath directory: Directory) throws(SystemError) -> FileDescriptor {
+        let flags = UInt64(CLINUX_O_CLOEXEC)
+        let result = Kernel.retry {
+            unsafe path.withCString { unsafe clinux_openat2(directory.raw, $0, flags, 0, CLINUX_RESOLVE_BENEATH) }
+        }
+        return FileDescriptor(owning: Int32(try Kernel.check(result, "open", path)))
+    }
+
     package static func kind(of raw: Int32) throws(SystemError) -> (kind: Kind, owner: UInt32, permissions: UInt32) {
         var mode: UInt32 = 0
         var owner: UInt32 = 0

@@ -39,14 +39,21 @@ package enum Processes {
     package static func fork(
         into namespaces: Namespaces, cgroup: borrowing FileDescriptor?
     ) throws(SystemError) -> Fork {
+        try fork(into: namespaces, group: raw(cgroup))
+    }
+
+    /// The same, with the group by its number.
+    /// - Parameter asSibling: the child is one of the caller's parent
+    package static func fork(
+        into namespaces: Namespaces, group: Int32?, asSibling: Bool = false
+    ) throws(SystemError) -> Fork {
         var handle: Int32 = -1
         var flags = namespaces.rawValue
-        var group: Int32 = 0
-        if let raw = Self.raw(cgroup) {
-            flags |= CLINUX_CLONE_INTO_CGROUP
-            group = raw
-        }
-        let pid = try Kernel.check(unsafe clinux_clone3(flags, &handle, SIGCHLD, group), "clone3")
+        if group != nil { flags |= CLINUX_CLONE_INTO_CGROUP }
+        if asSibling { flags |= CLINUX_CLONE_PARENT }
+        // The end of a sibling is told as that of the caller is.
+        let signal = asSibling ? 0 : SIGCHLD
+        let pid = try Kernel.check(unsafe clinux_clone3(flags, &handle, signal, group ?? 0), "clone3")
         return pid == 0 ? .child : .parent(pid: Int32(pid), handle: FileDescriptor(owning: handle))
     }
 

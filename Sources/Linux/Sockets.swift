@@ -23,6 +23,9 @@ package struct MessageSocket: ~Copyable, Sendable {
     /// Its end of a channel under a number that was agreed on.
     package init(raw: Int32) { descriptor = FileDescriptor(owning: raw) }
 
+    /// Gives the number away.
+    package consuming func release() -> Int32 { descriptor.release() }
+
     /// Two ends of one channel, both close-on-exec, as numbers: the caller makes a socket of each at once.
     package static func pair() throws(SystemError) -> (here: Int32, there: Int32) {
         try StreamSockets.pair(SOCK_SEQPACKET)

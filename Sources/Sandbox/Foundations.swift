@@ -1,6 +1,7 @@
 // What all sandboxes of a keeper share.
 
 import Linux
+import Snapshot
 package import Wire
 
 package final class Foundations {
@@ -10,6 +11,14 @@ package final class Foundations {
     package let removals: Removals
     let confinement: Confinement?
     let filter: [UInt8]
+    /// Of a sandbox that is to be restored, until it is.
+    var openingFilter: [UInt8] { RestoreFilter.opening(filter) }
+    /// A step of every restore that shall fail: for tests.
+    package var failingStep: Int?
+    /// The same of every capture.
+    package var failingCapture: Int?
+    /// Where snapshots are kept; none without a state directory.
+    package let snapshots: String?
 
     /// - Parameter state: the directory that those of a request must lie below; none for a caller who is root already
     package init(run: String, cgroup: String?, state: String? = nil, _ log: inout StepLog) throws(Refusal) {
@@ -22,6 +31,7 @@ package final class Foundations {
         let start = Clock.now
         workplace = try Workplace(path: run)
         if let state { confinement = try Confinement(to: state) } else { confinement = nil }
+        snapshots = state.map { "\($0)/snapshots" }
         let blocks = try UserBlocks()
         self.blocks = blocks
         removals = Removals(blocks)
@@ -37,5 +47,26 @@ package final class Foundations {
             throw Refusal(.step, "compile the filter: \(error)")
         }
         log.add("load the filter", from: compiling)
+    }
+
+    // MARK: snapshots
+
+    func openSnapshots() throws(Refusal) -> ImageStore {
+        guard let snapshots else { throw Refusal(.state, "there is no directory for snapshots") }
+        return try ImageStore(path: snapshots)
+    }
+
+    package func clearDrafts() throws(Refusal) { try openSnapshots().clearDrafts() }
+
+    package func removeSnapshot(_ name: String) {
+        if let store = try? openSnapshots() { store.remove(name) }
+    }
+
+    /// What there is to say of one, as JSON, or with an empty name the list of all.
+    package func describeSnapshot(_ name: String) throws -> [UInt8]? {
+        let store = try openSnapshots()
+        if name.isEmpty { return JSON.list(store.names.map(JSON.text)).bytes }
+        guard store.has(name) else { return nil }
+        return try store.open(name).plan.json(named: name).bytes
     }
 }

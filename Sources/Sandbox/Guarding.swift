@@ -17,10 +17,10 @@ extension Inside {
             processes = [(0, pid)]
         }
         do throws(SystemError) {
-            try become(Privileges.guardian)
+            if !isOpen { try become(Privileges.guardian) }
             // The command's streams are its own: whoever reads them shall see their end when it ends.
             FileDescriptor.closeRange(from: 0, through: 2)
-            if !waits { FileDescriptor.closeAll(from: Self.channelNumber + 1) }
+            if !waits { Self.closeOthers() }
         } catch {
             throw Refusal(.step, "guard the command: \(error)")
         }
@@ -28,7 +28,7 @@ extension Inside {
         if waits { Files.fillStandardStreams() }
         report(.started(steps: log.steps), listeners.numbers)
         listeners = Descriptors(owning: [])
-        if waits { FileDescriptor.closeAll(from: Self.channelNumber + 1) }
+        if waits, !isOpen { Self.closeOthers() }
     }
 
     private func become(_ users: UserIDs) throws(SystemError) {
@@ -60,15 +60,20 @@ extension Inside {
             let queue = try EventQueue()
             try queue.watch(children.raw, token: 0)
             try queue.watch(channel.raw, token: 1)
+            if isOpen {
+                restored = Descriptors(owning: [try EventCounter.make().release()])
+                try queue.watch(restored[0], token: 2)
+            }
             // One that ended before the signal was diverted.
             if try reap() { return }
             while true {
                 for token in try queue.wait(milliseconds: -1) {
-                    if token == 0 {
+                    switch token {
+                    case 0:
                         _ = try Signals.take(from: children)
                         if try reap() { return }
-                    } else {
-                        if try !obey() { return }
+                    case 1: if try !obey() { return }
+                    default: hearOfRestore()
                     }
                 }
             }
@@ -105,6 +110,7 @@ extension Inside {
         case .socket:
             let socket = try Network.makeSocket()
             report(.socket, [socket.raw])
+        case .restore: restore(logs: descriptors)
         case .go: break
         }
     }
@@ -114,9 +120,11 @@ extension Inside {
             guard waits, streams.count == 3, processes.count < ProcessRequest.mostInASandbox,
                 !processes.contains(where: { $0.number == request.number })
             else { throw Refusal(.request, "the process \(request.number) cannot be started in this sandbox") }
+            // What was to be restored is started from its beginning instead.
+            try close()
             let pid = try startAsUser(request, streams)
             processes.append((request.number, pid))
-            report(.processStarted(request.number))
+            report(.processStarted(request.number, pid: pid))
         } catch {
             report(.processRefused(request.number, error))
         }

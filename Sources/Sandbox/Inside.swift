@@ -6,6 +6,7 @@
 
 import Glibc
 import Linux
+import Snapshot
 import Wire
 
 /// What pid 1 knows from birth.
@@ -17,6 +18,8 @@ struct InsidePlan {
     /// waits, and the channel.
     let streams: [Int32]
     let channel: Int32
+    /// What shall be restored here, later.
+    var restoration: Restoration?
 }
 
 struct Inside: ~Copyable {
@@ -27,6 +30,14 @@ struct Inside: ~Copyable {
     var listeners = Descriptors(owning: [])
     /// What was started and has not ended; of a sandbox that was made for a command, that alone.
     var processes: [(number: UInt32, pid: Int32)] = []
+
+    /// Where the time of what is restored is set; one or none.
+    var timeOffsets = Descriptors(owning: [])
+    /// Holds the rights that a restore takes, and nothing has run here yet.
+    var isOpen = false
+    /// Tells when all that was restored has come to its last step.
+    var restored = Descriptors(owning: [])
+    var restoredCount = 0
 
     var without: [Measure] { plan.request.without }
     var waits: Bool { plan.request.waits }
@@ -99,6 +110,7 @@ struct Inside: ~Copyable {
             Files.setCreationMask(0o022)
             try Privileges.setLimits(waived: plan.request.waived)
         }
+        if let restoration = plan.restoration { return try setUp(for: restoration) }
         // Without no_new_privs, an experiment, only who still has rights may install a filter.
         if without.contains(.noNewPrivileges) { try filterCalls() }
         try log.step("drop privileges") { () throws(SystemError) in try Privileges.drop(without: without) }
@@ -129,7 +141,13 @@ struct Inside: ~Copyable {
             try FileDescriptor.duplicate(raw, onto: Int32(target))
         }
         try FileDescriptor.duplicate(channel, onto: channelNumber, closeOnExec: true)
-        if closingOthers { FileDescriptor.closeAll(from: channelNumber + 1) }
+        if closingOthers { closeOthers() }
+    }
+
+    /// All but the standard streams, the channel, and the pages of a snapshot.
+    static func closeOthers() {
+        FileDescriptor.closeRange(from: channelNumber + 1, through: Restoration.pagesDescriptor - 1)
+        FileDescriptor.closeAll(from: Restoration.pagesDescriptor + 1)
     }
 
     /// Waits until the keeper has mapped the users and made the mounts ready.

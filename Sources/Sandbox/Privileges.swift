@@ -33,6 +33,14 @@ enum Privileges {
         try ResourceLimit.realTimePriority.lower(to: 0)
     }
 
+    /// What a pid 1 keeps that is to make processes from a snapshot: their numbers, their users. Until then nothing of
+    /// anybody else's runs beside it.
+    static func dropAllButRestoring() throws(SystemError) {
+        try Capabilities.dropBounds()
+        try Capabilities.keepOnly(Capabilities.toRestore)
+        try Capabilities.forbidNewPrivileges()
+    }
+
     /// Bounding and ambient sets first, while the capability to change them is there; the user next, which takes the
     /// capability to change users; then the rest.
     static func drop(without: [Measure]) throws(SystemError) {

@@ -10,6 +10,8 @@ package final class Sandbox {
     package let id: UInt32
     /// Without a command: processes are started in it one by one.
     let waits: Bool
+    /// The directories that it was made of, for a snapshot to be bound to.
+    let request: SandboxRequest
     let foundations: Foundations
     let block: UserBlock
     let group: SandboxGroup
@@ -42,10 +44,14 @@ package final class Sandbox {
     var started: [Started] = []
     var socketsAsked = 0
 
+    /// A restore was asked for, and nothing has been heard of it yet.
+    var isRestoring = false
+
     struct Started {
         let number: UInt32
-        /// False until pid 1 has said that it does.
-        var runs = false
+        /// Its number inside; zero until pid 1 has said that it runs.
+        var pid: Int32 = 0
+        var runs: Bool { pid != 0 }
     }
 
     // MARK: the keeper's half of the set-up
@@ -53,12 +59,13 @@ package final class Sandbox {
     /// Returns when pid 1 has all it needs, or has been killed because it cannot have it; what then becomes of it is
     /// reported through the channel. It is not waited for. On an error nothing stays.
     package static func start(
-        _ request: SandboxRequest, streams: [Int32], in foundations: Foundations, _ log: inout StepLog
+        _ request: SandboxRequest, streams: [Int32], from template: Template? = nil, in foundations: Foundations,
+        _ log: inout StepLog
     ) throws(Refusal) -> Sandbox {
         if let problem = request.problem() { throw Refusal(.request, problem) }
         try foundations.engine.check(waived: request.waived)
         let inputs = try Inputs(request, within: foundations.confinement)
-        let sandbox = try birth(request, streams, foundations, &log)
+        let sandbox = try birth(request, streams, template, foundations, &log)
         do throws(Refusal) {
             try sandbox.hand(inputs, to: request, &log)
             try sandbox.limit(request, &log)
@@ -71,14 +78,15 @@ package final class Sandbox {
 
     /// A process in its namespaces, and the group that it is born into.
     private static func birth(
-        _ request: SandboxRequest, _ streams: [Int32], _ foundations: Foundations, _ log: inout StepLog
+        _ request: SandboxRequest, _ streams: [Int32], _ template: Template?, _ foundations: Foundations,
+        _ log: inout StepLog
     ) throws(Refusal) -> Sandbox {
         let start = Clock.now
         let (block, group) = try makeGroup(foundations, &log)
         do throws(Refusal) {
             try lend(streams, to: block)
             do throws(SystemError) {
-                let sandbox = try Sandbox(request, streams, group, block, foundations)
+                let sandbox = try Sandbox(request, streams, template, group, block, foundations)
                 log.add("give birth", from: start)
                 return sandbox
             } catch {
@@ -115,8 +123,8 @@ package final class Sandbox {
     private static let mostStuck = 64
 
     private init(
-        _ request: SandboxRequest, _ streams: [Int32], _ group: SandboxGroup, _ block: UserBlock,
-        _ foundations: Foundations
+        _ request: SandboxRequest, _ streams: [Int32], _ template: Template?, _ group: SandboxGroup,
+        _ block: UserBlock, _ foundations: Foundations
     ) throws(SystemError) {
         var namespaces: Namespaces = [.user, .mount, .pid, .time]
         if !request.without.contains(.ipcNamespace) { namespaces.insert(.ipc) }
@@ -127,23 +135,33 @@ package final class Sandbox {
         // One that waits is given streams with each process. Its own lead nowhere.
         var null = Descriptors(owning: [])
         if request.waits { null.add(try Files.open("/dev/null", .readWrite)) }
-        let plan = InsidePlan(
-            request: request, hostName: block.groupName, filter: foundations.filter,
-            streams: request.waits ? Array(repeating: null[0], count: 3) : streams, channel: there.raw)
         let place = try group.open()
-        // The kernel counts what a user namespace uses (signals, watches, queues) to whoever made it: that must be the
-        // sandbox's own block, or it could use up what root and all other sandboxes have.
-        try Credentials.setEffectiveUser(block.base)
-        switch try Self.forkAsOther(into: namespaces, cgroup: place) {
-        case .child:
-            Inside.run(plan)
-        case .parent(let pid, let handle):
-            self.pid = pid
-            process = handle
+        if let template {
+            switch try template.giveBirth(request, block, null: null[0], channel: there.raw, group: place) {
+            case .child: throw SystemError(call: "give birth", subject: "twice", code: EINVAL)
+            case .parent(let pid, let handle):
+                self.pid = pid
+                process = handle
+            }
+        } else {
+            let plan = InsidePlan(
+                request: request, hostName: block.groupName, filter: foundations.filter,
+                streams: request.waits ? Array(repeating: null[0], count: 3) : streams, channel: there.raw)
+            // The kernel counts what a user namespace uses (signals, watches, queues) to whoever made it: that must be
+            // the sandbox's own block, or it could use up what root and all other sandboxes have.
+            try Credentials.setEffectiveUser(block.base)
+            switch try Self.forkAsOther(into: namespaces, cgroup: place) {
+            case .child:
+                Inside.run(plan)
+            case .parent(let pid, let handle):
+                self.pid = pid
+                process = handle
+            }
         }
         channel = here
         id = request.id
         waits = request.waits
+        self.request = request
         self.group = group
         self.block = block
         self.foundations = foundations

@@ -38,6 +38,17 @@ extension Sandbox {
         demand(.socket)
     }
 
+    /// Starts what is in the snapshot that the sandbox was made with; the logs are borrowed until this returns.
+    package func restore(logs: [Int32]) throws(Refusal) {
+        guard request.snapshot != nil, !isRestoring, started.isEmpty else {
+            throw Refusal(.request, "the sandbox has nothing to restore, or has done so")
+        }
+        guard logs.count <= ProcessRequest.mostInASandbox else { throw Refusal(.request, "there are too many pipes") }
+        try Self.lend(logs, to: block)
+        isRestoring = true
+        demand(.restore, logs)
+    }
+
     /// From now on the CPU is what the memory buys.
     package func settle() {
         do throws(SystemError) {

@@ -40,8 +40,8 @@ extension Sandbox {
         case .refused(let refusal): self.refusal = refusal
         case .exited(let status): end(.exited(status))
         case .signalled(let number): end(.signalled(number))
-        case .processStarted(let number):
-            for index in started.indices where started[index].number == number { started[index].runs = true }
+        case .processStarted(let number, let pid):
+            for index in started.indices where started[index].number == number { started[index].pid = pid }
             tell(.processStarted(id: id, process: number), Descriptors(owning: []))
         case .processRefused(let number, let refusal):
             started.removeAll { $0.number == number }
@@ -56,6 +56,13 @@ extension Sandbox {
             guard (try? Files.kind(of: descriptors[0]))?.kind == .socket else { return distrust("what is no socket") }
             socketsAsked -= 1
             tell(.socket(id: id), descriptors)
+        case .restored(let numbers):
+            isRestoring = false
+            started = numbers.filter { $0 > 0 }.map { Started(number: $0, pid: -1) }
+            tell(.restored(id: id), Descriptors(owning: []))
+        case .notRestored(let refusal):
+            isRestoring = false
+            tell(.notRestored(id: id, refusal), Descriptors(owning: []))
         }
     }
 
@@ -65,7 +72,9 @@ extension Sandbox {
         case .started: !hasStarted && refusal == nil && failure == nil
         case .refused: refusal == nil
         case .exited, .signalled: !waits && hasStarted && endedAt == 0
-        case .processStarted(let number), .processRefused(let number, _):
+        case .restored(let numbers): isRestoring && numbers.count <= ProcessRequest.mostInASandbox
+        case .notRestored: isRestoring
+        case .processStarted(let number, _), .processRefused(let number, _):
             started.contains { $0.number == number && !$0.runs }
         case .processEnded(let number, _): started.contains { $0.number == number && $0.runs }
         case .socket: socketsAsked > 0

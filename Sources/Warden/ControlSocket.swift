@@ -98,14 +98,12 @@ final class ControlSocket {
         case .socket(let id): keeper.socket(in: id)
         case .kill(let id): keeper.kill(id)
         case .sweep: keeper.sweep()
-        case .capture(let id, _):
-            send(.notCaptured(id: id, Refusal(.snapshot, "this warden makes no snapshots")))
-        case .restore(let id):
-            send(.notRestored(id: id, Refusal(.snapshot, "this warden has no snapshots")))
-        case .describeSnapshot(let name): send(.snapshotDescribed(name))
-        case .removeSnapshot(let name): send(.snapshotRemoved(name))
-        case .releaseSnapshot: break
-        case .listSnapshots: send(.snapshotDescribed(""))
+        case .capture(let id, let request): keeper.capture(request, in: id, logs: descriptors.numbers)
+        case .restore(let id): keeper.restore(id, logs: descriptors.numbers)
+        case .describeSnapshot(let name): keeper.describeSnapshot(name)
+        case .removeSnapshot(let name): keeper.removeSnapshot(name)
+        case .releaseSnapshot(let name): keeper.releaseSnapshot(name)
+        case .listSnapshots: keeper.describeSnapshot("")
         }
     }
 }

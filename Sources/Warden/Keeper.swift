@@ -21,11 +21,15 @@ package final class Keeper {
     package typealias Tell = (WardenReply, consuming Descriptors) -> Void
     private let tell: Tell
 
+    /// Captures that run, and what sandboxes with a snapshot are made from.
+    private var captures: [Capturing] = []
+    private var templates: [(template: Template, waiting: [(request: SandboxRequest, log: StepLog)])] = []
+
     /// What an event is about: a sandbox and one of its descriptors, packed into the token of the event queue. Tokens of
     /// others are below `firstToken`.
     private enum Source: UInt64 {
         case channel = 1
-        case process, memory
+        case process, memory, capture, template
 
         func token(_ id: UInt32) -> UInt64 { (UInt64(id) + 1) << 8 | rawValue }
     }
@@ -83,7 +87,12 @@ package final class Keeper {
             if pending >= Self.mostPending {
                 throw Refusal(.request, "\(pending) sandboxes are being made: ask again when some have started")
             }
-            let sandbox = try Sandbox.start(request, streams: streams, in: foundations, &log)
+            var template: Template?
+            if let name = request.snapshot {
+                guard let ready = try self.template(name, request, log) else { return }
+                template = ready
+            }
+            let sandbox = try Sandbox.start(request, streams: streams, from: template, in: foundations, &log)
             kept.append(sandbox)
             watch(sandbox)
         } catch {
@@ -151,6 +160,109 @@ package final class Keeper {
         }
     }
 
+    // MARK: snapshots
+
+    /// - Parameter logs: the ends that its processes write their logs to, lent until this returns
+    package func capture(_ request: CaptureRequest, in id: UInt32, logs: [Int32]) {
+        do throws(Refusal) {
+            guard let sandbox = sandbox(id) else { throw Self.unknown(id) }
+            guard foundations.snapshots != nil else { throw Refusal(.state, "there is no directory for snapshots") }
+            if captures.contains(where: { $0.sandbox == id }) {
+                throw Refusal(.request, "the sandbox is being captured already")
+            }
+            let capture = try Capturing(request, of: sandbox, logs: logs, foundations)
+            do throws(SystemError) {
+                try queue.watch(capture.watched, token: Source.capture.token(id))
+            } catch {
+                throw Refusal(.step, "watch a capture: \(error)")
+            }
+            captures.append(capture)
+        } catch {
+            say(.notCaptured(id: id, error))
+        }
+    }
+
+    private func hearOfCapture(_ id: UInt32) {
+        guard let index = captures.firstIndex(where: { $0.sandbox == id }), let reply = captures[index].hear()
+        else { return }
+        captures.remove(at: index)
+        say(reply)
+    }
+
+    package func restore(_ id: UInt32, logs: [Int32]) {
+        do throws(Refusal) {
+            guard let sandbox = sandbox(id) else { throw Self.unknown(id) }
+            try sandbox.restore(logs: logs)
+        } catch {
+            say(.notRestored(id: id, error))
+        }
+    }
+
+    /// The template for a request; nothing when it is not ready yet: the request waits for it.
+    private func template(
+        _ name: String, _ request: SandboxRequest, _ log: StepLog
+    ) throws(Refusal) -> Template? {
+        if let index = templates.firstIndex(where: { $0.template.name == name }) {
+            if templates[index].template.isReady { return templates[index].template }
+            templates[index].waiting.append((request, log))
+            return nil
+        }
+        let template = try Template(name, request, foundations)
+        do throws(SystemError) {
+            let (channel, process) = template.watched
+            try queue.watch(channel, token: Source.template.token(0))
+            try queue.watch(process, token: Source.template.token(0))
+        } catch {
+            throw Refusal(.step, "watch a template: \(error)")
+        }
+        templates.append((template, [(request, log)]))
+        return nil
+    }
+
+    /// One has loaded its snapshot, or is no more.
+    private func hearOfTemplates() {
+        for (template, waiting) in templates {
+            guard let result = template.hear() else { continue }
+            guard let index = templates.firstIndex(where: { $0.template === template }) else { continue }
+            switch result {
+            case .success:
+                templates[index].waiting = []
+                for (request, log) in waiting { create(request, streams: [], log) }
+            case .failure(let refusal):
+                templates.remove(at: index)
+                for (request, _) in waiting { say(.refused(id: request.id, refusal)) }
+            }
+        }
+    }
+
+    /// Gives up what is in memory of a snapshot. Sandboxes that were made from it go on.
+    package func releaseSnapshot(_ name: String) {
+        for (template, waiting) in templates where template.name == name {
+            for (request, _) in waiting {
+                say(.refused(id: request.id, Refusal(.snapshot, "the snapshot \(name) was given up")))
+            }
+        }
+        templates.removeAll { $0.template.name == name }
+    }
+
+    package func removeSnapshot(_ name: String) {
+        releaseSnapshot(name)
+        foundations.removeSnapshot(name)
+        say(.snapshotRemoved(name))
+    }
+
+    /// - Parameter name: an empty one asks for the list of all
+    package func describeSnapshot(_ name: String) {
+        do {
+            guard let json = try foundations.describeSnapshot(name) else { return say(.snapshotDescribed(name)) }
+            let file = try MemoryFile.make(named: "snapshot")
+            try Files.write(json, to: file.raw, named: "a description")
+            tell(.snapshotDescribed(name), Descriptors(owning: [file.release()]))
+        } catch {
+            say(.snapshotDescribed(name))
+        }
+    }
+
     // MARK: what happens
 
     /// Waits for something to happen, sees to what concerns the sandboxes, and gives the caller its own tokens.
@@ -168,7 +280,12 @@ package final class Keeper {
         for id in unwatched { if let sandbox = sandbox(id) { handle(.process, of: sandbox) } }
         for token in tokens where token >= Self.firstToken {
             guard let source = Source(rawValue: token & 0xff) else { continue }
-            if let sandbox = sandbox(UInt32(truncatingIfNeeded: (token >> 8) - 1)) { handle(source, of: sandbox) }
+            let id = UInt32(truncatingIfNeeded: (token >> 8) - 1)
+            switch source {
+            case .capture: hearOfCapture(id)
+            case .template: hearOfTemplates()
+            default: if let sandbox = sandbox(id) { handle(source, of: sandbox) }
+            }
         }
         return tokens.filter { $0 < Self.firstToken }
     }
@@ -177,6 +294,7 @@ package final class Keeper {
 
     private func handle(_ source: Source, of sandbox: Sandbox) {
         switch source {
+        case .capture, .template: break
         case .channel: sandbox.hear(tell)
         case .memory:
             sandbox.noticeShortage()

@@ -61,6 +61,7 @@ package enum Warden {
         }
         try keeper.watch(controlDescriptor, token: 0)
         keeper.sweep()
+        try foundations.clearDrafts()
         var isWriting = false
         while !control.isStuck {
             let isDue = try keeper.wait(isBusy: control.hasMore).contains(0)

@@ -10,11 +10,14 @@ package enum InitReport: Equatable, Sendable {
     /// The command that the sandbox was made for has ended, and with it the sandbox.
     case exited(status: Int32)
     case signalled(number: Int32)
-    case processStarted(UInt32)
+    case processStarted(UInt32, pid: Int32)
     case processRefused(UInt32, Refusal)
     case processEnded(UInt32, ProcessEnding)
     /// Comes with a socket.
     case socket
+    /// All that was in the snapshot runs; those that pid 1 has made, and what the supervisor calls them.
+    case restored([UInt32])
+    case notRestored(Refusal)
 
     package static let longest = 8192
 
@@ -34,9 +37,10 @@ package enum InitReport: Equatable, Sendable {
         case .signalled(let number):
             encoder.put(UInt8(4))
             encoder.put(UInt8(truncatingIfNeeded: number))
-        case .processStarted(let process):
+        case .processStarted(let process, let pid):
             encoder.put(UInt8(5))
             encoder.put(process)
+            encoder.put(pid)
         case .processRefused(let process, let refusal):
             encoder.put(UInt8(6))
             encoder.put(process)
@@ -47,6 +51,13 @@ package enum InitReport: Equatable, Sendable {
             ending.encode(into: &encoder)
         case .socket:
             encoder.put(UInt8(8))
+        case .restored(let numbers):
+            encoder.put(UInt8(9))
+            encoder.put(UInt16(numbers.count))
+            for number in numbers { encoder.put(number) }
+        case .notRestored(let refusal):
+            encoder.put(UInt8(10))
+            refusal.encode(into: &encoder)
         }
         return encoder.bytes
     }
@@ -58,10 +69,15 @@ package enum InitReport: Equatable, Sendable {
         case 2: self = .refused(try Refusal(from: &decoder))
         case 3: self = .exited(status: Int32(try decoder.byte()))
         case 4: self = .signalled(number: Int32(try decoder.byte() & 0x7f))
-        case 5: self = .processStarted(try decoder.integer())
+        case 5: self = .processStarted(try decoder.integer(), pid: try decoder.integer())
         case 6: self = .processRefused(try decoder.integer(), try Refusal(from: &decoder))
         case 7: self = .processEnded(try decoder.integer(), try ProcessEnding(from: &decoder))
         case 8: self = .socket
+        case 9:
+            var numbers: [UInt32] = []
+            for _ in 0..<(try decoder.integer(UInt16.self)) { numbers.append(try decoder.integer()) }
+            self = .restored(numbers)
+        case 10: self = .notRestored(try Refusal(from: &decoder))
         case let other: throw .unknownKind(other)
         }
         try decoder.finish()
@@ -79,6 +95,8 @@ package enum InitRequest: Equatable, Sendable {
     case start(ProcessRequest)
     case killAll
     case socket
+    /// Comes with the pipes for logs.
+    case restore
 
     package static let longest = 160 * 1024
     /// Of all but `start`, which only a sandbox that waits is sent.
@@ -101,6 +119,8 @@ package enum InitRequest: Equatable, Sendable {
             encoder.put(UInt8(4))
         case .socket:
             encoder.put(UInt8(5))
+        case .restore:
+            encoder.put(UInt8(6))
         }
         return encoder.bytes
     }
@@ -113,6 +133,7 @@ package enum InitRequest: Equatable, Sendable {
         case 3: self = .start(try ProcessRequest(from: &decoder))
         case 4: self = .killAll
         case 5: self = .socket
+        case 6: self = .restore
         case let other: throw .unknownKind(other)
         }
         try decoder.finish()

@@ -28,13 +28,13 @@ package struct ProcessRequest: Equatable, Sendable {
         return nil
     }
 
-    func encode(into encoder: inout Encoder) {
+    package func encode(into encoder: inout Encoder) {
         encoder.put(number)
         encoder.put(command)
         encoder.put(environment)
     }
 
-    init(from decoder: inout Decoder) throws(DecodingError) {
+    package init(from decoder: inout Decoder) throws(DecodingError) {
         number = try decoder.integer()
         command = try decoder.texts()
         environment = try decoder.texts()
@@ -46,7 +46,7 @@ package enum ProcessEnding: Equatable, Sendable {
     case exited(Int32)
     case signalled(Int32)
 
-    func encode(into encoder: inout Encoder) {
+    package func encode(into encoder: inout Encoder) {
         switch self {
         case .exited(let status):
             encoder.put(UInt8(1))
@@ -57,7 +57,7 @@ package enum ProcessEnding: Equatable, Sendable {
         }
     }
 
-    init(from decoder: inout Decoder) throws(DecodingError) {
+    package init(from decoder: inout Decoder) throws(DecodingError) {
         switch try decoder.byte() {
         case 1: self = .exited(Int32(try decoder.byte()))
         case 2: self = .signalled(Int32(try decoder.byte() & 0x7f))

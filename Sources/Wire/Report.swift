@@ -20,14 +20,14 @@ package struct Step: Equatable, Sendable {
         self.end = end
     }
 
-    func encode(into encoder: inout Encoder) {
+    package func encode(into encoder: inout Encoder) {
         encoder.put(side.rawValue)
         encoder.put(name)
         encoder.put(start)
         encoder.put(end)
     }
 
-    init(from decoder: inout Decoder) throws(DecodingError) {
+    package init(from decoder: inout Decoder) throws(DecodingError) {
         let number = try decoder.byte()
         guard let side = Side(rawValue: number) else { throw .unknownKind(number) }
         self.side = side
@@ -79,12 +79,12 @@ package struct Refusal: Error, Equatable, Sendable {
         self.message = message.utf8.count > Self.longest ? message.prefix(Self.longest / 4) + "…" : message
     }
 
-    func encode(into encoder: inout Encoder) {
+    package func encode(into encoder: inout Encoder) {
         encoder.put(kind.rawValue)
         encoder.put(message)
     }
 
-    init(from decoder: inout Decoder) throws(DecodingError) {
+    package init(from decoder: inout Decoder) throws(DecodingError) {
         let number = try decoder.byte()
         guard let kind = Kind(rawValue: number) else { throw .unknownKind(number) }
         self.kind = kind
@@ -116,7 +116,7 @@ package struct Outcome: Equatable, Sendable {
         self.peakMemory = peakMemory
     }
 
-    func encode(into encoder: inout Encoder) {
+    package func encode(into encoder: inout Encoder) {
         let (kind, value): (UInt8, Int32) =
             switch reason {
             case .exited(let status): (0, status)
@@ -133,7 +133,7 @@ package struct Outcome: Equatable, Sendable {
         encoder.put(peakMemory ?? 0)
     }
 
-    init(from decoder: inout Decoder) throws(DecodingError) {
+    package init(from decoder: inout Decoder) throws(DecodingError) {
         let kind = try decoder.byte()
         let value: Int32 = try decoder.integer()
         switch kind {

@@ -136,7 +136,7 @@ package struct SandboxRequest: Equatable, Sendable {
         return ProcessRequest.problem(environment: environment)
     }
 
-    func encode(into encoder: inout Encoder) {
+    package func encode(into encoder: inout Encoder) {
         encoder.put(id)
         encoder.put(command)
         encoder.put(environment)
@@ -152,7 +152,7 @@ package struct SandboxRequest: Equatable, Sendable {
         encoder.put(without)
     }
 
-    init(from decoder: inout Decoder) throws(DecodingError) {
+    package init(from decoder: inout Decoder) throws(DecodingError) {
         id = try decoder.integer()
         command = try decoder.texts()
         environment = try decoder.texts()

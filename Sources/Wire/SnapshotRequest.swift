@@ -33,12 +33,12 @@ package struct CaptureRequest: Equatable, Sendable {
         return SnapshotName.problem(snapshot)
     }
 
-    func encode(into encoder: inout Encoder) {
+    package func encode(into encoder: inout Encoder) {
         encoder.put(snapshot)
         encoder.put(memo)
     }
 
-    init(from decoder: inout Decoder) throws(DecodingError) {
+    package init(from decoder: inout Decoder) throws(DecodingError) {
         snapshot = try decoder.text()
         memo = try decoder.text()
     }
@@ -55,14 +55,14 @@ package struct CaptureFigures: Equatable, Sendable {
 
     package init() {}
 
-    func encode(into encoder: inout Encoder) {
+    package func encode(into encoder: inout Encoder) {
         encoder.put(processes)
         encoder.put(threads)
         encoder.put(bytes)
         encoder.put(stoppedUS)
     }
 
-    init(from decoder: inout Decoder) throws(DecodingError) {
+    package init(from decoder: inout Decoder) throws(DecodingError) {
         processes = try decoder.integer()
         threads = try decoder.integer()
         bytes = try decoder.integer()

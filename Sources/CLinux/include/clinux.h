@@ -6,6 +6,7 @@
 // seen by one Swift module. The constants are restated here and checked against the kernel's headers in clinux.c.
 #pragma once
 #include <stdint.h>
+#include "ctracing.h"
 
 long clinux_call(long number, long a, long b, long c, long d, long e, long f);
 
@@ -88,6 +89,7 @@ long clinux_statfs(const char *path, uint64_t *type, uint64_t *total, uint64_t *
 
 enum : uint64_t {
     CLINUX_CLONE_NEWTIME = 0x00000080,
+    CLINUX_CLONE_PARENT = 0x00008000,
     CLINUX_CLONE_NEWNS = 0x00020000,
     CLINUX_CLONE_NEWCGROUP = 0x02000000,
     CLINUX_CLONE_NEWUTS = 0x04000000,
@@ -164,6 +166,11 @@ enum : long {
     CLINUX_SYS_close = 3,
     CLINUX_SYS_lseek = 8,
     CLINUX_SYS_pread64 = 17,
+    CLINUX_SYS_pwrite64 = 18,
+    CLINUX_SYS_mprotect = 10,
+    CLINUX_SYS_madvise = 28,
+    CLINUX_SYS_getdents64 = 217,
+    CLINUX_SYS_renameat2 = 316,
     CLINUX_SYS_fchmodat = 268,
     CLINUX_SYS_socketpair = 53,
     CLINUX_SYS_kill = 62,

@@ -1,0 +1,89 @@
+// The restorer: a few hundred bytes of code that turn a process into another one. It knows nothing of processes; it makes
+// the system calls that a program of steps names, one after the other. What the steps are is decided in Swift
+// (Snapshot/Program).
+//
+// It runs while there is no C library and no stack but its own: the memory that those were in is given up by the steps.
+// So it is copied to memory of its own, where nothing of the process that it becomes lies, and has no relocations.
+
+#ifndef CRESTORER_H
+#define CRESTORER_H
+
+#include <stdint.h>
+
+// What a step does.
+enum {
+    RESTORER_CALL = 0,     // a system call; its failure is the end
+    RESTORER_TRY = 1,      // a system call that may fail
+    RESTORER_PATCH = 2,    // four bytes of the data become the value of a slot: offset, slot
+    RESTORER_FORK = 3,     // a system call (clone3) that returns twice; the child goes on at the step `target`
+    RESTORER_THREAD = 4,   // the same, for a thread: its stack is the number `stack`
+    RESTORER_AWAIT = 5,    // wait until a word of the report is not zero: its number
+    RESTORER_SIGNAL = 6,   // set a word of the report and wake who waits for it: its number
+    RESTORER_LEAVE = 7,    // a thread: go on as the process that was captured; the frame's address
+    RESTORER_FINISH = 8,   // the first thread: when all others have left, give up these bytes and do the same
+    RESTORER_PLACE = 9,    // a descriptor: slot, number it shall have, close-on-exec flag
+    RESTORER_STOP = 10,    // end the process with a status
+    RESTORER_COUNT = 11,   // how many threads beside the first are to come
+    RESTORER_TAKE = 12,    // a slot becomes four bytes of the data: offset
+};
+
+// How an argument of a system call is meant.
+enum {
+    RESTORER_VALUE = 0,
+    RESTORER_SLOT = 1,       // the number that an earlier call returned
+    RESTORER_DATA = 2,       // the address of an offset in the data
+    RESTORER_PARAMETER = 3,  // what the caller has put there
+};
+
+// The descriptor of the counter that pid 1 waits for.
+enum { RESTORER_DONE = 1019 };
+
+enum { RESTORER_NO_SLOT = 0xffff, RESTORER_SLOTS = 1024, RESTORER_PARAMETERS = 32, RESTORER_STACK = 1024 };
+
+struct restorer_step {
+    uint16_t kind;
+    // Where the result is kept.
+    uint16_t slot;
+    uint32_t number;
+    uint8_t modes[8];
+    uint64_t arguments[6];
+};
+
+// Shared between the process that restores and all that it makes.
+struct restorer_report {
+    // Of the step that failed, counted from one; zero as long as none has.
+    uint32_t failed_step;
+    int32_t error;
+    // Words to wait for.
+    uint32_t words[14];
+};
+
+// In front of the steps, in memory that is given up at the end.
+struct restorer {
+    struct restorer_report *report;
+    struct restorer_step *steps;
+    uint8_t *data;
+    uint8_t *stacks;
+    // Threads that have not left yet, but for the first.
+    uint32_t left;
+    uint32_t pad;
+    uint64_t parameters[RESTORER_PARAMETERS];
+    int32_t slots[RESTORER_SLOTS];
+};
+
+// The code, to be copied: its first byte, and how many there are. It is entered at its first byte.
+const void *crestorer_code(void);
+uint64_t crestorer_code_size(void);
+
+// Makes a process with the number `pid` in the caller's pid namespace, that becomes what the steps from `first` on say.
+// Its number, or a negative errno.
+//
+// `code` is where the code was copied to. The caller's registration for restartable sequences is made known to the steps
+// in the parameters 0 (address) and 1 (length).
+long crestorer_launch(struct restorer *restorer, const void *code, int32_t pid, uint64_t first,
+                      void *stack_top);
+
+// Opens a word that processes wait for.
+void crestorer_open(struct restorer_report *report, uint32_t word);
+
+#endif

@@ -1,0 +1,91 @@
+// The making of a snapshot, in a process of its own: it stops what runs in a sandbox for a moment and may then take its
+// time to write. Whatever becomes of it, the sandbox goes on.
+
+import Glibc
+import Linux
+import Snapshot
+package import Wire
+
+package final class Capturing {
+    package let sandbox: UInt32
+    private let pid: Int32
+    private let process: FileDescriptor
+    private let channel: MessageSocket
+    package var watched: Int32 { channel.raw }
+
+    /// - Parameter logs: the ends that its processes write to, lent until this returns
+    package init(
+        _ request: CaptureRequest, of sandbox: Sandbox, logs: [Int32], _ foundations: Foundations
+    ) throws(Refusal) {
+        if let problem = request.problem() { throw Refusal(.request, problem) }
+        guard sandbox.waits, sandbox.hasStarted, !sandbox.isRestoring else {
+            throw Refusal(.request, "the sandbox is not one that can be captured")
+        }
+        self.sandbox = sandbox.id
+        do throws(SystemError) {
+            let identities = try logs.map { raw throws(SystemError) in try FileDetails(raw).identity }
+            let ends = try MessageSocket.pair()
+            channel = MessageSocket(raw: ends.here)
+            let there = MessageSocket(raw: ends.there)
+            switch try Processes.fork(into: [], cgroup: nil) {
+            case .child:
+                try? Processes.dieWithParent()
+                let answer = Self.run(request, sandbox, identities, foundations)
+                try? there.send(answer.encoded())
+                _exit(0)
+            case .parent(let pid, let handle):
+                self.pid = pid
+                process = handle
+            }
+        } catch {
+            throw Refusal(.step, "begin a capture: \(error)")
+        }
+    }
+
+    deinit {
+        try? Processes.signal(SIGKILL, to: process)
+        _ = try? Processes.wait(for: pid)
+    }
+
+    /// What came of it, when it has.
+    package func hear() -> WardenReply? {
+        let gone = WardenReply.notCaptured(id: sandbox, Refusal(.snapshot, "the process that captures has ended"))
+        guard let reception = try? channel.receive(block: false, limit: WardenReply.longest) else { return gone }
+        switch consume reception {
+        case .nothing: return nil
+        case .closed: return gone
+        case .message(let message): return (try? WardenReply(decoding: message.bytes)) ?? gone
+        }
+    }
+
+    private static func run(
+        _ request: CaptureRequest, _ sandbox: Sandbox, _ logs: [[UInt64]], _ foundations: Foundations
+    ) -> WardenReply {
+        do throws(Refusal) {
+            let store = try foundations.openSnapshots()
+            let draft = try store.begin(request.snapshot)
+            do throws(Refusal) {
+                let capture = Capture(
+                    logs: logs, numbers: sandbox.started.map { ($0.pid, $0.number) }, pages: draft.pages,
+                    failing: sandbox.foundations.failingCapture)
+                var plan = try capture.run(guardian: sandbox.pid)
+                plan.memo = request.memo
+                plan.binding = try Binding(
+                    root: sandbox.request.root, code: sandbox.request.code, layers: sandbox.request.layers)
+                var figures = CaptureFigures()
+                figures.processes = UInt32(plan.processes.count)
+                figures.threads = UInt32(plan.processes.reduce(0) { $0 + $1.threads.count })
+                (figures.bytes, figures.stoppedUS) = (draft.pages.size, plan.stoppedUS)
+                // What can be captured must be possible to restore, and this is the time to find out.
+                try Restoration.check(plan, InsideUser(user: Privileges.user, group: Privileges.group, closing: []))
+                try store.finish(draft, plan, as: request.snapshot)
+                return .captured(id: sandbox.id, figures)
+            } catch {
+                store.clearDraft(of: request.snapshot)
+                throw error
+            }
+        } catch {
+            return .notCaptured(id: sandbox.id, error)
+        }
+    }
+}

@@ -1,0 +1,103 @@
+// What pid 1 of a sandbox does that is to be restored: it keeps, until then, the few rights that this takes. Nothing else
+// has run in the sandbox by then. When its processes are made it gives those rights up, and only then do they begin.
+
+import Glibc
+import Linux
+import Snapshot
+import Wire
+
+extension Inside {
+    /// In place of the last steps of a set-up.
+    mutating func setUp(for restoration: Restoration) throws(Refusal) {
+        isOpen = true
+        // Its children's time goes on from when they were captured; nobody can be in it before that is set.
+        try log.step("time of its own") { () throws(SystemError) in
+            try Namespaces.time.unshare()
+            // Who lets nobody look into its memory has no files of its own in /proc. Nobody is here yet to look.
+            try Processes.setDumpable(true)
+            timeOffsets = Descriptors(owning: [try Files.open("/proc/self/timens_offsets", .write).release()])
+            try Processes.setDumpable(false)
+        }
+        try log.step("make the restore ready") { () throws(SystemError) in try restoration.prepare() }
+        try log.step("drop privileges") { () throws(SystemError) in try Privileges.dropAllButRestoring() }
+        try log.step("die with the keeper, again") { () throws(SystemError) in try Processes.dieWithParent() }
+        let filter = plan.filter
+        try log.step("filter system calls") { () throws(SystemError) in try SystemCallFilter.install(filter) }
+    }
+
+    /// Makes the processes of the snapshot.
+    mutating func restore(logs: borrowing Descriptors) {
+        guard isOpen, let restoration = plan.restoration else {
+            return report(.notRestored(Refusal(.request, "there is nothing to restore here")))
+        }
+        do throws(Refusal) {
+            do throws(SystemError) {
+                try setTime(restoration)
+                try give(logs)
+            } catch {
+                throw Refusal(.snapshot, "prepare the restore: \(error)")
+            }
+            let launched = try restoration.launch(logs: (0..<logs.count).map { Restoration.firstLog + Int32($0) })
+            processes = launched.map { ($0.number, $0.pid) }
+            try close()
+            restoration.release()
+        } catch {
+            notRestored(error)
+        }
+    }
+
+    private func setTime(_ restoration: Restoration) throws(SystemError) {
+        let text = Self.offset("monotonic", restoration.monotonic, Clock.now)
+            + Self.offset("boottime", restoration.bootTime, Clock.sinceBoot)
+        try Files.write(Array(text.utf8), to: timeOffsets[0], named: "timens_offsets")
+    }
+
+    private static func offset(_ clock: String, _ then: Int64, _ now: UInt64) -> String {
+        let difference = then - Int64(now)
+        var (seconds, rest) = difference.quotientAndRemainder(dividingBy: 1_000_000_000)
+        if rest < 0 { (seconds, rest) = (seconds - 1, rest + 1_000_000_000) }
+        return "\(clock) \(seconds) \(rest)\n"
+    }
+
+    /// Puts what the processes shall have where the steps of the restore look for it.
+    private func give(_ logs: borrowing Descriptors) throws(SystemError) {
+        for (index, raw) in logs.numbers.enumerated() {
+            try FileDescriptor.duplicate(raw, onto: Restoration.firstLog + Int32(index))
+        }
+        try FileDescriptor.duplicate(restored[0], onto: Restoration.doneDescriptor)
+    }
+
+    /// Gives up what only a restore takes; from here on this is a pid 1 like any other.
+    mutating func close() throws(Refusal) {
+        guard isOpen else { return }
+        isOpen = false
+        do throws(SystemError) {
+            try Credentials.setGroup(Privileges.group)
+            try Credentials.setUser(Privileges.starter)
+            try Capabilities.dropAll()
+            try SystemCallFilter.install(RestoreFilter.closing)
+            try Credentials.setUser(Privileges.guardian)
+            try Processes.dieWithParent()
+            try Processes.setDumpable(false)
+        } catch {
+            // With more rights than it should have it must not go on.
+            _exit(1)
+        }
+        FileDescriptor.closeRange(from: Restoration.firstLog, through: Restoration.doneDescriptor)
+        timeOffsets = Descriptors(owning: [])
+    }
+
+    /// A process has come to its last step, or one has failed.
+    mutating func hearOfRestore() {
+        guard let restoration = plan.restoration, let count = EventCounter.value(of: restored[0]) else { return }
+        if let failure = restoration.failure { return notRestored(Refusal(.snapshot, failure)) }
+        restoredCount += Int(count)
+        if restoredCount == restoration.processCount { report(.restored(processes.map(\.number))) }
+    }
+
+    private mutating func notRestored(_ refusal: Refusal) {
+        processes = []
+        try? Processes.signal(SIGKILL, toProcess: -1)
+        report(.notRestored(refusal))
+    }
+}

@@ -1,0 +1,142 @@
+// What a template does: loads the snapshot, then gives birth whenever it is told to, until its keeper is gone.
+
+import Glibc
+import Linux
+import Snapshot
+import Wire
+
+struct TemplateProcess: ~Copyable {
+    private let image: ImageStore.Image
+    private let inputs: Inputs
+    private let request: SandboxRequest
+    private let foundations: Foundations
+    private let channel: Int32
+
+    init(
+        _ image: consuming ImageStore.Image, _ inputs: consuming Inputs, _ request: SandboxRequest,
+        _ foundations: Foundations, _ channel: Int32
+    ) {
+        self.image = image
+        self.inputs = inputs
+        self.request = request
+        self.foundations = foundations
+        self.channel = channel
+    }
+
+    private static let channelNumber: Int32 = 3
+
+    consuming func run() -> Never {
+        do throws(Refusal) {
+            Self.serve(try load(), foundations, MessageSocket(raw: Self.channelNumber))
+        } catch {
+            let socket = MessageSocket(raw: channel)
+            try? socket.send(TemplateMessage.refused(error).encoded())
+        }
+        _exit(0)
+    }
+
+    private borrowing func load() throws(Refusal) -> Restoration {
+        do throws(SystemError) {
+            try Processes.dieWithParent()
+            Processes.hideArguments()
+        } catch {
+            throw Refusal(.step, "make a template: \(error)")
+        }
+        let here = try Binding(root: request.root, code: request.code, layers: request.layers)
+        if let difference = here.difference(from: image.plan.binding) {
+            throw Refusal(.snapshot, "the snapshot cannot be used here: \(difference)")
+        }
+        let user = InsideUser(user: Privileges.user, group: Privileges.group, closing: RestoreFilter.closing)
+        let trees = try MountedTrees(inputs)
+        let restoration = try Restoration(
+            loading: image.plan, pages: image.pages, inside: user, failing: foundations.failingStep
+        ) { path throws(SystemError) in try trees.open(path) }
+        do throws(SystemError) {
+            // What it holds beside its memory: the channel and, where they are needed again, the pages.
+            try FileDescriptor.duplicate(image.pages.raw, onto: Restoration.pagesDescriptor)
+            try FileDescriptor.duplicate(channel, onto: Self.channelNumber, closeOnExec: true)
+            FileDescriptor.closeRange(from: Self.channelNumber + 1, through: Restoration.pagesDescriptor - 1)
+            FileDescriptor.closeAll(from: Restoration.pagesDescriptor + 1)
+            let socket = MessageSocket(raw: Self.channelNumber)
+            try socket.send(TemplateMessage.ready.encoded())
+            _ = socket.release()
+            return restoration
+        } catch {
+            throw Refusal(.step, "make a template: \(error)")
+        }
+    }
+
+    // MARK: births
+
+    private static func serve(
+        _ restoration: Restoration, _ foundations: Foundations, _ socket: consuming MessageSocket
+    ) {
+        while case .message(let message)? = try? socket.receive() {
+            guard case .birth(let request, let block)? = try? TemplateMessage(decoding: message.bytes) else { return }
+            let descriptors = message.takeDescriptors()
+            guard descriptors.count >= 2 else { return }
+            do throws(SystemError) {
+                try giveBirth(request, UserBlock(index: block), descriptors, restoration, foundations, socket)
+            } catch {
+                try? socket.send(TemplateMessage.refused(Refusal(.step, "give birth: \(error)")).encoded())
+            }
+        }
+    }
+
+    private static func giveBirth(
+        _ request: SandboxRequest, _ block: UserBlock, _ descriptors: borrowing Descriptors,
+        _ restoration: Restoration, _ foundations: Foundations, _ socket: borrowing MessageSocket
+    ) throws(SystemError) {
+        let plan = InsidePlan(
+            request: request, hostName: block.groupName, filter: foundations.openingFilter,
+            streams: Array(repeating: descriptors[0], count: 3), channel: descriptors[1], restoration: restoration)
+        // As where a sandbox is born without a template: what it uses of the kernel's is counted to its own block.
+        try Credentials.setEffectiveUser(block.base)
+        defer { do throws(SystemError) { try Credentials.setEffectiveUser(0) } catch { _exit(1) } }
+        // Time is set apart by pid 1, when it knows what the time shall be.
+        switch try Processes.fork(
+            into: [.user, .mount, .pid, .ipc, .hostName], group: descriptors.count > 2 ? descriptors[2] : nil,
+            asSibling: true)
+        {
+        case .child: Inside.run(plan)
+        case .parent(let pid, let handle):
+            try socket.send(TemplateMessage.born(pid).encoded(), descriptors: [handle.raw])
+        }
+    }
+}
+
+/// The trees that a snapshot's processes had mapped files of, to open those by the paths that they have in a sandbox. As
+/// mounts of their own, so that no path of the host's shows in any process.
+struct MountedTrees: ~Copyable {
+    private let root: FileDescriptor
+    private let code: Descriptors
+    private let layers: Descriptors
+
+    init(_ inputs: borrowing Inputs) throws(Refusal) {
+        do throws(SystemError) {
+            let root = try Mounts.clone(of: Directory(inputs.root))
+            var code = Descriptors(owning: [])
+            var layers = Descriptors(owning: [])
+            for raw in inputs.code.numbers { code.add(try Mounts.clone(of: Directory(raw: raw))) }
+            for raw in inputs.layers.numbers { layers.add(try Mounts.clone(of: Directory(raw: raw))) }
+            self.root = root
+            self.code = code
+            self.layers = layers
+        } catch {
+            throw Refusal(.step, "open the trees of the snapshot: \(error)")
+        }
+    }
+
+    borrowing func open(_ path: String) throws(SystemError) -> FileDescriptor {
+        if path.hasPrefix("/var/task/"), code.count > 0 {
+            return try Files.open(String(path.dropFirst(10)), beneath: Directory(raw: code[0]))
+        }
+        if path.hasPrefix("/opt/") {
+            // A later layer lies over an earlier one.
+            for raw in layers.numbers.reversed() {
+                if let file = try? Files.open(String(path.dropFirst(5)), beneath: Directory(raw: raw)) { return file }
+            }
+        }
+        return try Files.open(String(path.dropFirst()), beneath: Directory(root))
+    }
+}

@@ -1,0 +1,62 @@
+// Sockets: which are the way to the Runtime API, which listen, which come back without a connection.
+
+import Glibc
+import Linux
+import Wire
+
+extension Capture {
+    func describeSocket(_ file: inout OpenFile, _ raw: Int32, _ about: FileDetails) throws {
+        let socket = try SocketDetails(raw)
+        file.value = UInt64(socket.family)
+        file.second = UInt64(socket.type)
+        switch (socket.family, socket.type) {
+        case (AF_UNIX, _) where socket.listens:
+            file.kind = .listener
+            file.payload = socket.name
+        case (AF_UNIX, Self.stream) where socket.isConnected && socket.name == [0] + Array(Self.runtimeSocket.utf8):
+            file.kind = .runtimeSocket
+        case (AF_UNIX, _) where socket.isConnected && socket.name.isEmpty:
+            try describePair(&file, raw, about)
+        case (AF_INET, Self.stream), (AF_INET6, Self.stream):
+            file.third = UInt64(socket.localPort) | UInt64(socket.localAddress) << 16
+            if socket.listens {
+                file.kind = .listener
+            } else if socket.isConnected, socket.remotePort == Self.runtimePort, socket.remoteAddress == 0x7f00_0001 {
+                file.kind = .runtimeAPI
+            } else {
+                lose(&file)
+            }
+        case (AF_INET, Self.datagram), (AF_INET6, Self.datagram):
+            if socket.isConnected { return lose(&file) }
+            file.kind = .datagram
+            file.third = UInt64(socket.localPort) | UInt64(socket.localAddress) << 16
+        case (AF_UNIX, _): lose(&file)
+        default:
+            throw Refusal(.snapshot, "it has a socket of the address family \(socket.family)")
+        }
+    }
+
+    private func lose(_ file: inout OpenFile) {
+        file.kind = .lostSocket
+        leftOut.append("a connection (socket family \(file.value)): it comes back closed")
+    }
+
+    private func describePair(_ file: inout OpenFile, _ raw: Int32, _ about: FileDetails) throws {
+        // Without knowing the other end there is nothing to connect it with.
+        guard let peer = peers[about.inode], let pair = try pairIndex(about.inode, peer) else { return lose(&file) }
+        file.kind = .socketPair
+        file.index = pair
+        let waiting = Peeking.waiting(in: raw)
+        if waiting > Plan.Limits.payload { throw Refusal(.snapshot, "a socket holds more than can be captured") }
+        file.payload = try Peeking.socket(raw, count: waiting)
+    }
+
+    private func pairIndex(_ one: UInt64, _ other: UInt64) throws -> UInt32? {
+        index(of: [min(one, other), max(one, other), 1])
+    }
+
+    static let stream = Int32(SOCK_STREAM.rawValue)
+    static let datagram = Int32(SOCK_DGRAM.rawValue)
+    static let runtimePort: UInt16 = 9001
+    static let runtimeSocket = "martlet-runtime"
+}

@@ -1,0 +1,96 @@
+// What a stopped thread is: its registers and what the kernel keeps for it alone.
+
+import Glibc
+import Linux
+import Wire
+
+extension Capture {
+    func capture(
+        _ thread: TracedThread, of pid: Int32, with calls: InsideCalls
+    ) throws(SystemError) -> ThreadState {
+        var state = ThreadState()
+        let status = try ProcFile.values("/proc/\(pid)/task/\(thread.tid)/status")
+        let stat = try ProcFile.stat(of: pid, thread: thread.tid)
+        state.tid = ProcFile.innermost(status["NSpid"]?.first)
+        state.name = String(try Files.readText("/proc/\(pid)/task/\(thread.tid)/comm").dropLast())
+        state.registers = try Self.restarting(thread.registers()).values
+        state.vector = try thread.vectorState()
+        state.signalMask = try thread.signalMask()
+        let sequences = try thread.restartableSequences()
+        (state.sequencesAddress, state.sequencesLength) = (sequences.address, sequences.length)
+        state.sequencesSignature = sequences.signature
+        let robust = try thread.robustList()
+        (state.robustHead, state.robustLength) = (robust.head, robust.length)
+        let stack = try calls.ask(thread, SystemCallNumber.sigaltstack, [0, calls.scratch], length: 24)
+        (state.stackAddress, state.stackFlags, state.stackSize) = (stack[0], stack[1] & 0xffff_ffff, stack[2])
+        state.clearedWord = try calls.ask(thread, SystemCallNumber.prctl, [Control.getTIDAddress, calls.scratch], length: 8)[0]
+        state.parentDeathSignal = UInt32(
+            truncatingIfNeeded: try calls.ask(
+                thread, SystemCallNumber.prctl, [Control.getParentDeathSignal, calls.scratch], length: 8)[0] & 0xff)
+        state.timerSlack = UInt64(try thread.call(SystemCallNumber.prctl, [Control.getTimerSlack], with: calls.instruction))
+        state.pending = try thread.pendingSignals(shared: false).map(SignalInformation.init(bytes:))
+        state.nice = Int32(truncatingIfNeeded: stat[19])
+        state.policy = UInt32(truncatingIfNeeded: stat[41])
+        return state
+    }
+
+    /// A system call in which the thread waits is made again from its start. One that was to go on with what was left of
+    /// its time (-516) is told that it was interrupted: the kernel's memory of what was left stays behind.
+    private static func restarting(_ registers: Registers) -> Registers {
+        guard Int64(bitPattern: registers[.originalRAX]) >= 0 else { return registers }
+        var registers = registers
+        switch Int64(bitPattern: registers[.rax]) {
+        case -512, -513, -514:
+            registers[.rax] = registers[.originalRAX]
+            registers[.rip] &-= 2
+        case -516:
+            registers[.rax] = UInt64(bitPattern: Int64(-EINTR))
+        default: break
+        }
+        registers[.originalRAX] = .max
+        return registers
+    }
+}
+
+enum SystemCallNumber {
+    static let rtSigaction = 13
+    static let getitimer = 36
+    static let brk = 12
+    static let sigaltstack = 131
+    static let prctl = 157
+    static let timerGettime = 224
+    static let personality = 135
+}
+
+enum Control {
+    static let getParentDeathSignal: UInt64 = 2
+    static let getDumpable: UInt64 = 3
+    static let getTimerSlack: UInt64 = 30
+    static let getSubreaper: UInt64 = 37
+    static let getTIDAddress: UInt64 = 40
+}
+
+/// System calls made by a stopped process itself: what only it can say.
+struct InsideCalls {
+    let process: Int32
+    /// Where there is an instruction that makes one.
+    let instruction: UInt64
+    /// Memory to put answers in: below the stack, where nothing is that the process still needs.
+    let scratch: UInt64
+
+    /// Makes the call, which fills `length` bytes at `scratch`, and gives them as numbers. What was there is put back.
+    func ask(
+        _ thread: TracedThread, _ number: Int, _ arguments: [UInt64], length: Int
+    ) throws(SystemError) -> [UInt64] {
+        let memory = try OtherProcess(process)
+        let before = try memory.read(scratch, count: 64)
+        try memory.write(Array(repeating: 0, count: 64), at: scratch)
+        let result = try thread.call(number, arguments, with: instruction)
+        let bytes = try memory.read(scratch, count: 64)
+        try memory.write(before, at: scratch)
+        if result < 0 { throw SystemError(call: "call \(number)", subject: "inside", code: Int32(-result)) }
+        return (0..<(length + 7) / 8).map { index in
+            (0..<8).reduce(0) { $0 | UInt64(bytes[index * 8 + $1]) << UInt64($1 * 8) }
+        }
+    }
+}

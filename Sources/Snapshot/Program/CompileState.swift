@@ -1,0 +1,103 @@
+// The steps that give a process what the kernel keeps for it: the layout of its memory, directories, limits, signals,
+// timers.
+
+import Glibc
+import Wire
+
+extension Compiler {
+    /// Where program, heap, stack, arguments and environment are, and which program it is.
+    mutating func layOut(_ state: ProcessState) {
+        let auxiliary = program.put(state.auxiliary)
+        var words = state.layout
+        while words.count < ProcessState.layoutCount { words.append(0) }
+        words.append(layout.address(auxiliary))
+        let map = program.put(words)
+        let rest = program.put32([UInt32(state.auxiliary.count), .max])
+        let slot = program.newSlot()
+        program.add(
+            "open \(state.program)", Call.openat, .number(-100), .data(program.put(state.program)), .value(0), .value(0),
+            into: slot)
+        program.add(Step(kind: .patch, arguments: [.number(rest + 4), .number(slot)], words: "name the program"))
+        program.add(
+            "lay the memory out", Call.prctl, .value(35), .value(14), .data(map), .number(words.count * 8 + 8), .value(0))
+        program.add("close \(state.program)", Call.close, .slot(slot))
+    }
+
+    mutating func settle(_ state: ProcessState) {
+        program.add("enter \(state.directory)", Call.chdir, .data(program.put(state.directory)))
+        program.add("set creation mask", Call.umask, .number(state.creationMask))
+        if state.personality != 0 { program.add("set personality", Call.personality, .number(state.personality)) }
+        if state.isSubreaper { program.add("adopt orphans", Call.prctl, .value(36), .value(1)) }
+        program.add("set dumpable", Call.prctl, .value(4), .value(state.isDumpable ? 1 : 0))
+        if state.oomScore != 0 {
+            let slot = program.newSlot()
+            let text = Array(String(state.oomScore).utf8)
+            program.add(
+                "open oom_score_adj", Call.openat, .number(-100), .data(program.put("/proc/self/oom_score_adj")),
+                .value(1), .value(0), into: slot, mayFail: false)
+            program.add("set oom_score_adj", Call.write, .slot(slot), .data(program.put(text)), .number(text.count), mayFail: true)
+            program.add("close oom_score_adj", Call.close, .slot(slot))
+        }
+        for limit in state.limits {
+            // Those that a sandbox sets are the same already; what a process has lowered is lower here.
+            let values = program.put([limit.soft, limit.hard])
+            program.add("set a limit", Call.prlimit, .value(0), .number(limit.resource), .data(values), .value(0), mayFail: true)
+        }
+    }
+
+    // MARK: signals
+
+    /// Those that a warden or its child may have set for itself, and a program must not inherit.
+    private static let inheritedActions = [SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGCHLD]
+
+    mutating func actions(_ state: ProcessState) {
+        let usual = program.put([0, 0, 0, 0])
+        for signal in Self.inheritedActions where !state.actions.contains(where: { $0.signal == UInt32(signal) }) {
+            program.add("usual action for signal \(signal)", Call.rtSigaction, .number(signal), .data(usual), .value(0), .value(8))
+        }
+        for action in state.actions where action.words.count == 4 {
+            program.add(
+                "action for signal \(action.signal)", Call.rtSigaction, .number(action.signal),
+                .data(program.put(action.words)), .value(0), .value(8))
+        }
+        for signal in state.pending where signal.bytes.count == 128 {
+            program.add(
+                "send a signal", Call.rtSigqueueinfo, .number(state.pid), .number(signal.number),
+                .data(program.put(signal.bytes)))
+        }
+    }
+
+    // MARK: timers
+
+    mutating func timers(_ state: ProcessState) {
+        for which in 0..<3 where state.intervalTimers.count == 6 {
+            let (interval, left) = (state.intervalTimers[which * 2], state.intervalTimers[which * 2 + 1])
+            if left == 0 { continue }
+            let values = program.put([interval / 1_000_000, interval % 1_000_000, left / 1_000_000, left % 1_000_000])
+            program.add("set an interval timer", Call.setitimer, .number(which), .data(values), .value(0))
+        }
+        guard let last = state.timers.map(\.id).max(), last < 256 else { return }
+        // Numbers are given out in order: those in between are given up again.
+        let made = program.put32([0])
+        for id in 0...last {
+            let timer = state.timers.first { $0.id == id }
+            var event: [UInt8] = (0..<8).map { UInt8(truncatingIfNeeded: (timer?.value ?? 0) >> ($0 * 8)) }
+            for word in [timer?.signal ?? 0, timer?.notification ?? 1, UInt32(bitPattern: timer?.thread ?? 0)] {
+                event += (0..<4).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
+            }
+            event += Array(repeating: 0, count: 64 - event.count)
+            program.add(
+                "make timer \(id)", Call.timerCreate, .number(timer?.clock ?? 1), .data(program.put(event)), .data(made))
+            if let timer, timer.times.count == 4, timer.times[2] | timer.times[3] > 0 {
+                program.add("set timer \(id)", Call.timerSettime, .number(id), .value(0), .data(program.put(timer.times)), .value(0))
+            }
+        }
+        for id in 0...last where !state.timers.contains(where: { $0.id == id }) {
+            program.add("give timer \(id) up", 226, .number(id))
+        }
+    }
+}
+
+extension SignalInformation {
+    var number: UInt32 { (0..<4).reduce(0) { $0 | UInt32(bytes[$1]) << UInt32($1 * 8) } }
+}

@@ -1,0 +1,113 @@
+// The last steps: the threads, and how each becomes what it was. From here on nothing more can be done that takes a right.
+
+import CRestorer
+import Glibc
+import Wire
+
+extension Compiler {
+    // VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS
+    private static let threadFlags: UInt64 = 0x100 | 0x200 | 0x400 | 0x800 | 0x10000 | 0x40000 | 0x80000
+    private static let clearsWord: UInt64 = 0x200000
+
+    mutating func threads(_ state: ProcessState, _ index: Int) throws(Refusal) {
+        guard let main = state.threads.first else { throw Refusal(.snapshot, "process \(state.pid) has no thread") }
+        let others = Array(state.threads.dropFirst())
+        let gate = plan.processes[..<index].count { $0.threads.count > 1 }
+        guard others.isEmpty || gate < Gate.mostClosed else {
+            throw Refusal(.snapshot, "more than \(Gate.mostClosed) of its processes have threads")
+        }
+        program.add(Step(kind: .count, arguments: [.number(others.count)], words: "count threads"))
+        var made: [Int] = []
+        for (place, thread) in others.enumerated() { made.append(makeThread(thread, place)) }
+        own(main, of: state, isFirst: true)
+        for signal in main.pending { send(signal, to: main, of: state) }
+        for thread in others { for signal in thread.pending { send(signal, to: thread, of: state) } }
+        setCapabilities("give up the right to restore", 0)
+        closeGiven()
+        program.add(Step(kind: .await, arguments: [.number(Gate.guardian)], words: "wait for pid 1"))
+        closeFilter()
+        if !others.isEmpty {
+            program.add(Step(kind: .signal, arguments: [.number(Gate.firstClosed + gate)], words: "let threads leave"))
+        }
+        let rest = layout.staying.upperBound
+        program.add(
+            Step(
+                kind: .finish,
+                arguments: [.number(entry(index, 0)), .number(rest), .number(layout.end - rest)], words: "go on"))
+        for (place, thread) in others.enumerated() {
+            program.setTarget(of: made[place])
+            own(thread, of: state, isFirst: false)
+            setCapabilities("give up the right to restore", 0)
+            program.add(Step(kind: .await, arguments: [.number(Gate.firstClosed + gate)], words: "wait for the filter"))
+            program.add(Step(kind: .leave, arguments: [.number(entry(index, place + 1))], words: "go on"))
+        }
+    }
+
+    /// Where the frame of a thread is entered.
+    private func entry(_ process: Int, _ thread: Int) -> UInt64 {
+        Frame(plan.processes[process].threads[thread], at: layout.frames[process][thread]).entry
+    }
+
+    private mutating func makeThread(_ thread: ThreadState, _ place: Int) -> Int {
+        let tid = program.put32([UInt32(bitPattern: thread.tid)])
+        let flags = Self.threadFlags | (thread.clearedWord != 0 ? Self.clearsWord : 0)
+        let tls = thread.registers.count == 27 ? thread.registers[21] : 0
+        let arguments = program.put([
+            flags, 0, thread.clearedWord, 0, 0, layout.stack(ofThread: place), UInt64(RESTORER_STACK), tls,
+            layout.address(tid), 1, 0,
+        ])
+        let step = program.next
+        program.add(
+            Step(kind: .thread, arguments: [.data(arguments), .value(88)], words: "make thread \(thread.tid)"))
+        return step
+    }
+
+    /// What a thread sets for itself.
+    private mutating func own(_ thread: ThreadState, of state: ProcessState, isFirst: Bool) {
+        if isFirst {
+            program.add("set thread pointer", Call.archPrctl, .value(0x1002), .number(thread.registers[21]))
+            program.add("set cleared word", Call.setTIDAddress, .number(thread.clearedWord))
+        }
+        if thread.registers[22] != 0 {
+            program.add("set second pointer", Call.archPrctl, .value(0x1001), .number(thread.registers[22]))
+        }
+        if thread.sequencesAddress != 0 {
+            program.add(
+                "register restartable sequences", Call.rseq, .number(thread.sequencesAddress),
+                .number(thread.sequencesLength), .value(0), .number(thread.sequencesSignature))
+        }
+        if thread.robustHead != 0 {
+            program.add("set robust list", Call.setRobustList, .number(thread.robustHead), .number(thread.robustLength))
+        }
+        program.add("set name", Call.prctl, .value(15), .data(program.put(thread.name)))
+        if thread.parentDeathSignal != 0 {
+            program.add("set signal of the parent's end", Call.prctl, .value(1), .number(thread.parentDeathSignal))
+        }
+        if thread.timerSlack != 50_000, thread.timerSlack != 0 {
+            program.add("set timer slack", Call.prctl, .value(29), .number(thread.timerSlack), mayFail: true)
+        }
+        if thread.policy != 0 {
+            let parameter = program.put32([0])
+            program.add("set scheduling", Call.schedSetscheduler, .value(0), .number(thread.policy), .data(parameter), mayFail: true)
+        }
+        if thread.nice != 0 {
+            program.add("set niceness", Call.setpriority, .value(0), .value(0), .number(thread.nice), mayFail: true)
+        }
+    }
+
+    private mutating func send(_ signal: SignalInformation, to thread: ThreadState, of state: ProcessState) {
+        guard signal.bytes.count == 128 else { return }
+        program.add(
+            "send a signal", Call.rtTgsigqueueinfo, .number(state.pid), .number(thread.tid), .number(signal.number),
+            .data(program.put(signal.bytes)))
+    }
+
+    /// For all threads at once: what a restore may do, and nobody else, is over.
+    private mutating func closeFilter() {
+        if inside.closing.isEmpty { return }
+        let instructions = program.put(inside.closing)
+        let filter = program.put([UInt64(inside.closing.count / 8), layout.address(instructions)])
+        // Mode filter; on all threads, and an error where that fails.
+        program.add("close the filter", Call.seccomp, .value(1), .value(1 | 16), .data(filter))
+    }
+}

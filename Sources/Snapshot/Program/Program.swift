@@ -1,0 +1,96 @@
+// The steps of a restore, as the restorer takes them: a list of system calls and the data that they point to. Built by
+// Compiler; laid out in memory by Layout.
+
+import Linux
+import Wire
+
+/// An argument of a step.
+enum Argument: Sendable {
+    case value(UInt64)
+    /// What an earlier step returned.
+    case slot(Int)
+    /// The address of data at this offset.
+    case data(Int)
+    case parameter(Int)
+
+    static func number(_ value: some BinaryInteger) -> Argument { .value(UInt64(truncatingIfNeeded: value)) }
+}
+
+/// What pid 1 tells the program when it starts it.
+enum Parameter {
+    /// Where its registration for restartable sequences is, and its length: set by the launcher.
+    static let sequences = 0
+    static let sequencesLength = 1
+    /// Address and length of each of the kernel's own pages in pid 1, in their order.
+    static let kernelPages = 2
+    static let mostKernelPages = 4
+    /// The numbers of the pipes for logs.
+    static let logs = 10
+    static let mostLogs = 4
+}
+
+/// Words of the report that processes wait for.
+enum Gate {
+    /// Pid 1 has given up its rights.
+    static let guardian = 0
+    /// What was in /tmp is there.
+    static let files = 1
+    /// Of each process with threads: its filter is in force, they may leave.
+    static let firstClosed = 2
+    static let mostClosed = 12
+}
+
+struct Step: Sendable {
+    enum Kind: UInt16 {
+        case call = 0, attempt, patch, fork, thread, await, signal, leave, finish, place, stop, count, take
+    }
+    var kind = Kind.call
+    var slot: Int?
+    var number: Int = 0
+    var arguments: [Argument] = []
+    /// For people who look for what failed.
+    var words = ""
+}
+
+struct Program: Sendable {
+    private(set) var steps: [Step] = []
+    private(set) var data: [UInt8] = []
+    private(set) var slotCount = 0
+
+    mutating func add(
+        _ words: String, _ number: Int, _ arguments: Argument..., into slot: Int? = nil, mayFail: Bool = false
+    ) {
+        steps.append(
+            Step(kind: mayFail ? .attempt : .call, slot: slot, number: number, arguments: arguments, words: words))
+    }
+
+    mutating func add(_ step: Step) { steps.append(step) }
+    /// What a new process or thread begins with is what is added next.
+    mutating func setTarget(of step: Int) {
+        while steps[step].arguments.count < 5 { steps[step].arguments.append(.value(0)) }
+        steps[step].arguments.append(.number(steps.count))
+    }
+
+    var next: Int { steps.count }
+
+    mutating func newSlot() -> Int {
+        defer { slotCount += 1 }
+        return slotCount
+    }
+
+    /// Puts bytes where steps can point to; where that is.
+    mutating func put(_ bytes: [UInt8], alignment: Int = 8) -> Int {
+        while data.count % alignment != 0 { data.append(0) }
+        defer { data += bytes }
+        return data.count
+    }
+
+    mutating func put(_ text: String) -> Int { put(Array(text.utf8) + [0], alignment: 1) }
+    mutating func put(_ values: [UInt64]) -> Int {
+        put(values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) } })
+    }
+
+    mutating func put32(_ values: [UInt32]) -> Int {
+        put(values.flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) } })
+    }
+}

@@ -1,0 +1,206 @@
+// A snapshot in memory, ready to be started from: the memory of its first process at its place in the caller's own, and
+// the steps of the restore beside it. A template loads it; every pid 1 that is forked from the template has it too, and
+// starts from it the processes of its sandbox.
+
+import CRestorer
+import Glibc
+package import Linux
+package import Wire
+
+package struct Restoration: Sendable {
+    private let layout: Layout
+    private let roots: [Compiled.Root]
+    private let words: [String]
+    package let monotonic: Int64
+    package let bootTime: Int64
+    /// What the supervisor calls each of those that pid 1 makes.
+    private let numbers: [UInt32]
+    package let logCount: Int
+    /// Whether the image's pages are needed beside what is in memory.
+    package let needsPages: Bool
+
+    /// Where pid 1 and the template have the image's pages.
+    package static let pagesDescriptor = Compiler.pagesDescriptor
+    /// Where pid 1 puts the pipes for logs, and the counter that tells of processes that are made.
+    package static let firstLog = Compiler.firstGiven
+    package static let doneDescriptor = Compiler.doneDescriptor
+    /// How many come to a last step.
+    package let processCount: Int
+
+    // MARK: the template
+
+    /// Takes the plan's memory into this process. Where something of its own is in the way, it is refused.
+    /// - Parameter open: opens a file by its path in the sandbox
+    package init(
+        loading plan: Plan, pages: borrowing FileDescriptor, inside: InsideUser, failing step: Int? = nil,
+        open: (String) throws(SystemError) -> FileDescriptor
+    ) throws(Refusal) {
+        let layout = try Layout(plan)
+        var compiler = Compiler(plan, layout, inside)
+        let compiled = try compiler.compile()
+        do throws(SystemError) {
+            guard try PageSum.of(pages.raw, size: plan.pagesSize) == plan.pagesSum else {
+                throw SystemError(call: "check", subject: "the pages, which are not what they were", code: EIO)
+            }
+            if let first = plan.processes.first {
+                for mapping in first.mappings where Compiler.isInherited(mapping) {
+                    try Self.load(mapping, pages.raw, open)
+                }
+            }
+            try Self.lay(compiled.program, layout, plan, failing: step)
+        } catch {
+            throw Refusal(.snapshot, "load the snapshot: \(error)")
+        }
+        self.layout = layout
+        roots = compiled.roots
+        words = compiled.program.steps.map(\.words)
+        (monotonic, bootTime) = (plan.monotonic, plan.bootTime)
+        processCount = plan.processes.count { !$0.isEnded }
+        numbers = compiled.roots.map { plan.processes[$0.process].number }
+        logCount = plan.files.filter { $0.kind == .log }.map { Int($0.index) + 1 }.max() ?? 0
+        needsPages =
+            plan.processes.count > 1 || !plan.entries.isEmpty || plan.files.contains { !$0.contents.isEmpty }
+            || (plan.processes.first?.mappings.contains { !Compiler.isInherited($0) && !$0.runs.isEmpty } ?? false)
+    }
+
+    /// Whether a restore can be made of a plan at all.
+    package static func check(_ plan: Plan, _ inside: InsideUser) throws(Refusal) {
+        var compiler = Compiler(plan, try Layout(plan), inside)
+        _ = try compiler.compile()
+    }
+
+    private static func load(
+        _ mapping: Mapping, _ pages: Int32, _ open: (String) throws(SystemError) -> FileDescriptor
+    ) throws(SystemError) {
+        let wanted = OwnMemory.Protection(rawValue: Int32(mapping.protection))
+        let early = mapping.runs.isEmpty ? wanted : wanted.union(.readWrite)
+        if mapping.kind == .file {
+            let file = try open(mapping.path)
+            let about = try FileDetails(file.raw)
+            guard about.size == mapping.fileSize, about.modifiedSeconds == mapping.fileTime else {
+                throw SystemError(call: "open", subject: "\(mapping.path), which has changed", code: ESTALE)
+            }
+            try OwnMemory.map(
+                mapping.range, early, file: file.raw, offset: mapping.offset, shared: mapping.has(Mapping.seenByAll))
+        } else {
+            try OwnMemory.map(
+                mapping.range, early, growsDown: mapping.has(Mapping.growsDown),
+                reserves: !mapping.has(Mapping.reservesNothing))
+        }
+        for run in mapping.runs { try OwnMemory.fill(run.range, from: pages, at: run.position) }
+        if early != wanted { try OwnMemory.protect(mapping.range, wanted) }
+        for advice in Compiler.advice(for: mapping) { try? OwnMemory.advise(mapping.range, advice) }
+    }
+
+    private static func lay(
+        _ program: Program, _ layout: Layout, _ plan: Plan, failing: Int?
+    ) throws(SystemError) {
+        let steps = layout.steps(program)
+        let end = (steps + UInt64(program.steps.count) * 64 + Layout.page - 1) & ~(Layout.page - 1)
+        try OwnMemory.map(layout.staying, .readWrite)
+        try OwnMemory.map(layout.stacks.lowerBound..<end, .readWrite)
+        let code = unsafe UnsafeRawBufferPointer(start: crestorer_code(), count: Int(crestorer_code_size()))
+        OwnMemory.write(unsafe Array(code), at: layout.base)
+        for (process, addresses) in zip(plan.processes, layout.frames) {
+            for (thread, address) in zip(process.threads, addresses) {
+                OwnMemory.write(Frame(thread, at: address).bytes, at: address)
+            }
+        }
+        let header: [UInt64] = [layout.report.lowerBound, steps, layout.data, layout.stacks.lowerBound]
+        OwnMemory.write(header.flatMap(Self.bytes), at: layout.header)
+        if !program.data.isEmpty { OwnMemory.write(program.data, at: layout.data) }
+        OwnMemory.write(
+            program.steps.enumerated().flatMap { Self.encode($1, fails: $0 == failing) }, at: steps)
+        try OwnMemory.protect(layout.code, [.read, .execute])
+    }
+
+    private static func bytes(_ value: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) } }
+
+    /// As the restorer reads it: 64 bytes.
+    private static func encode(_ step: Step, fails: Bool) -> [UInt8] {
+        let slot = step.slot ?? Int(RESTORER_NO_SLOT)
+        // One that shall fail, for a test, is a system call that there is not.
+        let number = fails ? 0xffff : step.number
+        let kind = fails ? Step.Kind.call.rawValue : step.kind.rawValue
+        var bytes = [UInt8(kind & 255), UInt8(kind >> 8), UInt8(slot & 255), UInt8(slot >> 8 & 255)]
+        bytes += (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
+        var (modes, values): ([UInt8], [UInt8]) = ([], [])
+        for index in 0..<6 {
+            let argument = index < step.arguments.count ? step.arguments[index] : .value(0)
+            let (mode, value): (UInt8, UInt64) =
+                switch argument {
+                case .value(let value): (0, value)
+                case .slot(let slot): (1, UInt64(slot))
+                case .data(let offset): (2, UInt64(offset))
+                case .parameter(let parameter): (3, UInt64(parameter))
+                }
+            modes.append(mode)
+            values += Self.bytes(value)
+        }
+        return bytes + modes + [0, 0] + values
+    }
+
+    // MARK: pid 1
+
+    package struct Launched: Sendable {
+        package let number: UInt32
+        package let pid: Int32
+    }
+
+    /// What pid 1 does ahead of time, while nobody waits.
+    package func prepare() throws(SystemError) {
+        try OwnMemory.map(layout.report, .readWrite, shared: true)
+        var values: [UInt64] = []
+        for line in try Files.readText("/proc/self/maps").split(separator: "\n")
+        where line.hasSuffix("[vdso]") || line.contains("[vvar") {
+            let ends = line.prefix { $0 != " " }.split(separator: "-").map { UInt64($0, radix: 16) ?? 0 }
+            values += [ends[0], ends[1] - ends[0]]
+        }
+        set(Parameter.kernelPages, values)
+    }
+
+    private func set(_ parameter: Int, _ values: [UInt64]) {
+        let first = UInt64(unsafe MemoryLayout<restorer>.offset(of: \.parameters) ?? 40)
+        OwnMemory.write(values.flatMap(Self.bytes), at: layout.header + first + UInt64(parameter) * 8)
+    }
+
+    /// Makes the processes. They wait until `release`.
+    package func launch(logs: [Int32]) throws(Refusal) -> [Launched] {
+        set(Parameter.logs, logs.map { UInt64($0) })
+        var launched: [Launched] = []
+        for (root, number) in zip(roots, numbers) {
+            // Both are addresses in memory that `lay` has mapped.
+            let result = unsafe crestorer_launch(
+                UnsafeMutablePointer<restorer>(bitPattern: UInt(layout.header)),
+                UnsafeRawPointer(bitPattern: UInt(layout.base)), root.pid, UInt64(root.step),
+                UnsafeMutableRawPointer(bitPattern: UInt(layout.firstStackTop)))
+            if result < 0 {
+                throw Refusal(.snapshot, "make process \(root.pid): \(SystemError.reason(of: Int32(-result)))")
+            }
+            launched.append(Launched(number: number, pid: root.pid))
+        }
+        return launched
+    }
+
+    /// Pid 1 has no right any more that they could use.
+    package func release() {
+        unsafe withReport { report in
+            unsafe crestorer_open(report, UInt32(Gate.guardian))
+        }
+    }
+
+    /// Which step failed and why, when a process ended that had been launched; nil when it had come to its end.
+    package var failure: String? {
+        unsafe withReport { report in
+            let step = unsafe Int(report.pointee.failed_step)
+            guard step > 0 else { return nil }
+            let what = step <= words.count ? words[step - 1] : "?"
+            return unsafe "step \(step - 1), \(what): \(SystemError.reason(of: report.pointee.error))"
+        }
+    }
+
+    private func withReport<Value>(_ body: (UnsafeMutablePointer<restorer_report>) -> Value) -> Value {
+        // `prepare` has mapped it.
+        unsafe body(UnsafeMutablePointer<restorer_report>(bitPattern: UInt(layout.report.lowerBound))!)
+    }
+}

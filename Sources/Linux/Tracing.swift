@@ -84,7 +84,8 @@ package struct TracedThread: Sendable {
         let thread = tid
         let result = unsafe values.withUnsafeMutableBytes {
             clinux_ptrace(
-                CLINUX_PTRACE_GET_RSEQ_CONFIGURATION, thread, UInt64($0.count), UInt64(UInt(bitPattern: $0.baseAddress)))
+                CLINUX_PTRACE_GET_RSEQ_CONFIGURATION, thread, UInt64($0.count), UInt64(UInt(bitPattern: $0.baseAddress))
+            )
         }
         try Kernel.check(result, "ptrace", "get restartable sequences")
         return (UInt64(values[0]) | UInt64(values[1]) << 32, values[2], values[3])
@@ -116,7 +117,8 @@ package struct TracedThread: Sendable {
 /// The general registers of a thread, in the kernel's order.
 package struct Registers: Equatable, Sendable {
     package enum Name: Int, Sendable {
-        case r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi, originalRAX, rip, cs, flags, rsp, ss
+        case r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi, originalRAX, rip, cs, flags, rsp,
+            ss
         case fsBase, gsBase, ds, es, fs, gs
     }
 

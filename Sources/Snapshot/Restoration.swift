@@ -114,7 +114,9 @@ package struct Restoration: Sendable {
         try OwnMemory.protect(layout.code, [.read, .execute])
     }
 
-    private static func bytes(_ value: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) } }
+    private static func bytes(_ value: UInt64) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
+    }
 
     /// As the restorer reads it: 64 bytes.
     private static func encode(_ step: Step, fails: Bool) -> [UInt8] {

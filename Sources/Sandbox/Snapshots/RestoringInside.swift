@@ -47,7 +47,8 @@ extension Inside {
     }
 
     private func setTime(_ restoration: Restoration) throws(SystemError) {
-        let text = Self.offset("monotonic", restoration.monotonic, Clock.now)
+        let text =
+            Self.offset("monotonic", restoration.monotonic, Clock.now)
             + Self.offset("boottime", restoration.bootTime, Clock.sinceBoot)
         try Files.write(Array(text.utf8), to: timeOffsets[0], named: "timens_offsets")
     }

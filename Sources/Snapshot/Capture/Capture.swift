@@ -108,7 +108,9 @@ package final class Capture {
         let identity = "mapped \(about.device) \(about.inode)"
         if let known = holders.firstIndex(where: { $0.link == identity }) { return UInt32(known) }
         for (index, holder) in holders.enumerated() where holder.pid > 0 {
-            guard let other = try? FileDetails(of: try OtherProcess(holder.pid).descriptor(holder.number)) else { continue }
+            guard let other = try? FileDetails(of: try OtherProcess(holder.pid).descriptor(holder.number)) else {
+                continue
+            }
             if other.identity == about.identity { return UInt32(index) }
         }
         var file = OpenFile()

@@ -23,11 +23,13 @@ extension Capture {
         (state.robustHead, state.robustLength) = (robust.head, robust.length)
         let stack = try calls.ask(thread, SystemCallNumber.sigaltstack, [0, calls.scratch], length: 24)
         (state.stackAddress, state.stackFlags, state.stackSize) = (stack[0], stack[1] & 0xffff_ffff, stack[2])
-        state.clearedWord = try calls.ask(thread, SystemCallNumber.prctl, [Control.getTIDAddress, calls.scratch], length: 8)[0]
+        state.clearedWord = try calls.ask(
+            thread, SystemCallNumber.prctl, [Control.getTIDAddress, calls.scratch], length: 8)[0]
         state.parentDeathSignal = UInt32(
             truncatingIfNeeded: try calls.ask(
                 thread, SystemCallNumber.prctl, [Control.getParentDeathSignal, calls.scratch], length: 8)[0] & 0xff)
-        state.timerSlack = UInt64(try thread.call(SystemCallNumber.prctl, [Control.getTimerSlack], with: calls.instruction))
+        state.timerSlack = UInt64(
+            try thread.call(SystemCallNumber.prctl, [Control.getTimerSlack], with: calls.instruction))
         state.pending = try thread.pendingSignals(shared: false).map(SignalInformation.init(bytes:))
         state.nice = Int32(truncatingIfNeeded: stat[19])
         state.policy = UInt32(truncatingIfNeeded: stat[41])

@@ -25,7 +25,9 @@ final class TreeCapture {
 
     private func capture(_ directory: consuming FileDescriptor, _ path: String) throws {
         for name in try Files.names(in: "/proc/self/fd/\(directory.raw)").sorted() {
-            guard entries.count < Plan.Limits.entries else { throw Refusal(.snapshot, "there are too many files in /tmp") }
+            guard entries.count < Plan.Limits.entries else {
+                throw Refusal(.snapshot, "there are too many files in /tmp")
+            }
             let own = try Files.open(name, in: Directory(directory), [.nameOnly, .noFollow])
             let about = try FileDetails(own.raw)
             var entry = TreeEntry()

@@ -42,7 +42,7 @@ package struct ImageStore: ~Copyable {
 
     package func remove(_ name: String) {
         guard SnapshotName.problem(name) == nil else { return }
-        let doomed = "\(path)/.\(name).\(getpid())"
+        let doomed = "\(path)/.\(name).\(getpid()).old"
         do throws(SystemError) {
             try Files.rename("\(path)/\(name)", to: doomed)
             try Trees.remove(doomed)

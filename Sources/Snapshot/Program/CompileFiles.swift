@@ -18,7 +18,8 @@ extension Compiler {
             case .hardLink:
                 program.add(
                     "link \(entry.path)", Call.linkat, here, .data(program.put(entry.target)), here, path, .value(0))
-            case .pipe: program.add("make \(entry.path)", Call.mknodat, here, path, .number(0o010000 | entry.mode), .value(0))
+            case .pipe:
+                program.add("make \(entry.path)", Call.mknodat, here, path, .number(0o010000 | entry.mode), .value(0))
             case .socket: break
             }
             if entry.kind == .directory || entry.kind == .pipe {

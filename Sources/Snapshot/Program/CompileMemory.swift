@@ -74,18 +74,23 @@ extension Compiler {
             program.add(
                 "open \(mapping.path)", Call.openat, .number(-100), .data(program.put(mapping.path)), .value(0),
                 .value(0), into: slot)
-            program.add("map \(mapping.path)", Call.mmap, range.0, range.1, .value(early), .value(flags), .slot(slot), .number(mapping.offset))
+            program.add(
+                "map \(mapping.path)", Call.mmap, range.0, range.1, .value(early), .value(flags), .slot(slot),
+                .number(mapping.offset))
             program.add("close \(mapping.path)", Call.close, .slot(slot))
         case .shared:
             guard let slot = lifted[Int(mapping.file)] else {
                 throw Refusal(.snapshot, "a shared mapping has no file")
             }
             flags |= Self.isShared
-            program.add("map shared memory", Call.mmap, range.0, range.1, .value(protection), .value(flags), .slot(slot), .number(mapping.offset))
+            program.add(
+                "map shared memory", Call.mmap, range.0, range.1, .value(protection), .value(flags), .slot(slot),
+                .number(mapping.offset))
         }
         for run in mapping.runs {
             program.add(
-                "fill memory", Call.pread, .number(Self.pagesDescriptor), .number(run.address), .number(run.pages << 12),
+                "fill memory", Call.pread, .number(Self.pagesDescriptor), .number(run.address),
+                .number(run.pages << 12),
                 .number(run.position))
         }
         if early != protection { program.add("protect memory", Call.mprotect, range.0, range.1, .value(protection)) }

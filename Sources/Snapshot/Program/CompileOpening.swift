@@ -49,7 +49,8 @@ extension Compiler {
         case .listener, .datagram: bound(file, slot)
         case .lostSocket:
             program.add(
-                "make a socket without a connection", Call.socket, .number(file.value), .number(file.second | UInt64(quiet)),
+                "make a socket without a connection", Call.socket, .number(file.value),
+                .number(file.second | UInt64(quiet)),
                 .value(0), into: slot)
         }
         return [(index, slot)]
@@ -67,14 +68,16 @@ extension Compiler {
             if file.flags & 3 != 2 {
                 let end = program.newSlot()
                 let wanted = file.flags & ~onlyThen
-                program.add("open \(file.path)", Call.openat, .number(-100), path, .number(wanted), .value(0), into: end)
+                program.add(
+                    "open \(file.path)", Call.openat, .number(-100), path, .number(wanted), .value(0), into: end)
                 program.add("exchange ends", Call.dup3, .slot(end), .slot(slot), .value(0))
                 program.add("close an end", Call.close, .slot(end))
             } else {
                 setFlags(slot, file.flags)
             }
         } else if file.position > 0 {
-            program.add("seek in \(file.path)", Call.lseek, .slot(slot), .number(file.position), .value(0), mayFail: true)
+            program.add(
+                "seek in \(file.path)", Call.lseek, .slot(slot), .number(file.position), .value(0), mayFail: true)
         }
     }
 
@@ -98,7 +101,8 @@ extension Compiler {
         }
         let capacity = both.map { plan.files[$0].value }.max() ?? 0
         if capacity != 65_536, capacity > 0 {
-            program.add("set size of a pipe", Call.fcntl, .slot(writing), .value(1031), .number(capacity), mayFail: true)
+            program.add(
+                "set size of a pipe", Call.fcntl, .slot(writing), .value(1031), .number(capacity), mayFail: true)
         }
         for one in both where !plan.files[one].payload.isEmpty { write(plan.files[one].payload, writing) }
         return ends2(both, reading: reading, writing: writing)
@@ -133,9 +137,12 @@ extension Compiler {
     private mutating func socketPair(_ index: Int, _ file: OpenFile) -> Made {
         let ends = program.put32([0, 0])
         program.add(
-            "make a pair of sockets", Call.socketpair, .number(file.value), .number(file.second), .value(0), .data(ends))
+            "make a pair of sockets", Call.socketpair, .number(file.value), .number(file.second), .value(0), .data(ends)
+        )
         let (one, other) = take(ends)
-        let both = plan.files.indices.filter { plan.files[$0].kind == .socketPair && plan.files[$0].index == file.index }
+        let both = plan.files.indices.filter {
+            plan.files[$0].kind == .socketPair && plan.files[$0].index == file.index
+        }
         var made: Made = []
         for (place, slot) in zip(both, [one, other]) {
             // What waits at one end was written at the other.
@@ -151,11 +158,14 @@ extension Compiler {
         program.add("make a timerfd", Call.timerfdCreate, .number(file.value), .number(quiet), into: slot)
         guard file.times.count == 4 else { return }
         if file.times[2] | file.times[3] > 0 {
-            program.add("set a timerfd", Call.timerfdSettime, .slot(slot), .value(0), .data(program.put(file.times)), .value(0))
+            program.add(
+                "set a timerfd", Call.timerfdSettime, .slot(slot), .value(0), .data(program.put(file.times)), .value(0))
         }
         if file.second > 0 {
             // TFD_IOC_SET_TICKS
-            program.add("set ticks", Call.ioctl, .slot(slot), .value(0x4008_5400), .data(program.put([file.second])), mayFail: true)
+            program.add(
+                "set ticks", Call.ioctl, .slot(slot), .value(0x4008_5400), .data(program.put([file.second])),
+                mayFail: true)
         }
     }
 

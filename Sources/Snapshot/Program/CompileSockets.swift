@@ -22,7 +22,9 @@ extension Compiler {
             program.add("send at once", Call.setsockopt, .slot(slot), .value(6), .value(1), .data(one), .value(4))
             address = Self.internet(port: Capture.runtimePort, address: 0x7f00_0001)
         }
-        program.add("connect to the Runtime API", Call.connect, .slot(slot), .data(program.put(address)), .number(address.count))
+        program.add(
+            "connect to the Runtime API", Call.connect, .slot(slot), .data(program.put(address)), .number(address.count)
+        )
         if file.flags & UInt32(O_NONBLOCK) != 0 {
             program.add("set flags", Call.fcntl, .slot(slot), .value(4), .number(file.flags & ~3))
         }
@@ -39,7 +41,8 @@ extension Compiler {
             address = [1, 0] + file.payload
             if let first = file.payload.first, first != 0 {
                 let path = program.put(file.payload + [0], alignment: 1)
-                program.add("clear a socket's name", Call.unlinkat, .number(-100), .data(path), .value(0), mayFail: true)
+                program.add(
+                    "clear a socket's name", Call.unlinkat, .number(-100), .data(path), .value(0), mayFail: true)
             }
         case AF_INET: address = Self.internet(port: port, address: UInt32(truncatingIfNeeded: file.third >> 16))
         default: address = Self.internet6(port: port)
@@ -55,7 +58,8 @@ extension Compiler {
     }
 
     private static func internet(port: UInt16, address: UInt32) -> [UInt8] {
-        [2, 0, UInt8(port >> 8), UInt8(port & 255)] + (0..<4).map { UInt8(truncatingIfNeeded: address >> (24 - $0 * 8)) }
+        [2, 0, UInt8(port >> 8), UInt8(port & 255)]
+            + (0..<4).map { UInt8(truncatingIfNeeded: address >> (24 - $0 * 8)) }
             + Array(repeating: 0, count: 8)
     }
 

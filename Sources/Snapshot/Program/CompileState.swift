@@ -15,11 +15,13 @@ extension Compiler {
         let rest = program.put32([UInt32(state.auxiliary.count), .max])
         let slot = program.newSlot()
         program.add(
-            "open \(state.program)", Call.openat, .number(-100), .data(program.put(state.program)), .value(0), .value(0),
+            "open \(state.program)", Call.openat, .number(-100), .data(program.put(state.program)), .value(0),
+            .value(0),
             into: slot)
         program.add(Step(kind: .patch, arguments: [.number(rest + 4), .number(slot)], words: "name the program"))
         program.add(
-            "lay the memory out", Call.prctl, .value(35), .value(14), .data(map), .number(words.count * 8 + 8), .value(0))
+            "lay the memory out", Call.prctl, .value(35), .value(14), .data(map), .number(words.count * 8 + 8),
+            .value(0))
         program.add("close \(state.program)", Call.close, .slot(slot))
     }
 
@@ -35,13 +37,17 @@ extension Compiler {
             program.add(
                 "open oom_score_adj", Call.openat, .number(-100), .data(program.put("/proc/self/oom_score_adj")),
                 .value(1), .value(0), into: slot, mayFail: false)
-            program.add("set oom_score_adj", Call.write, .slot(slot), .data(program.put(text)), .number(text.count), mayFail: true)
+            program.add(
+                "set oom_score_adj", Call.write, .slot(slot), .data(program.put(text)), .number(text.count),
+                mayFail: true)
             program.add("close oom_score_adj", Call.close, .slot(slot))
         }
         for limit in state.limits {
             // Those that a sandbox sets are the same already; what a process has lowered is lower here.
             let values = program.put([limit.soft, limit.hard])
-            program.add("set a limit", Call.prlimit, .value(0), .number(limit.resource), .data(values), .value(0), mayFail: true)
+            program.add(
+                "set a limit", Call.prlimit, .value(0), .number(limit.resource), .data(values), .value(0), mayFail: true
+            )
         }
     }
 
@@ -53,7 +59,9 @@ extension Compiler {
     mutating func actions(_ state: ProcessState) {
         let usual = program.put([0, 0, 0, 0])
         for signal in Self.inheritedActions where !state.actions.contains(where: { $0.signal == UInt32(signal) }) {
-            program.add("usual action for signal \(signal)", Call.rtSigaction, .number(signal), .data(usual), .value(0), .value(8))
+            program.add(
+                "usual action for signal \(signal)", Call.rtSigaction, .number(signal), .data(usual), .value(0),
+                .value(8))
         }
         for action in state.actions where action.words.count == 4 {
             program.add(
@@ -87,9 +95,12 @@ extension Compiler {
             }
             event += Array(repeating: 0, count: 64 - event.count)
             program.add(
-                "make timer \(id)", Call.timerCreate, .number(timer?.clock ?? 1), .data(program.put(event)), .data(made))
+                "make timer \(id)", Call.timerCreate, .number(timer?.clock ?? 1), .data(program.put(event)), .data(made)
+            )
             if let timer, timer.times.count == 4, timer.times[2] | timer.times[3] > 0 {
-                program.add("set timer \(id)", Call.timerSettime, .number(id), .value(0), .data(program.put(timer.times)), .value(0))
+                program.add(
+                    "set timer \(id)", Call.timerSettime, .number(id), .value(0), .data(program.put(timer.times)),
+                    .value(0))
             }
         }
         for id in 0...last where !state.timers.contains(where: { $0.id == id }) {

@@ -88,7 +88,9 @@ extension Compiler {
         }
         if thread.policy != 0 {
             let parameter = program.put32([0])
-            program.add("set scheduling", Call.schedSetscheduler, .value(0), .number(thread.policy), .data(parameter), mayFail: true)
+            program.add(
+                "set scheduling", Call.schedSetscheduler, .value(0), .number(thread.policy), .data(parameter),
+                mayFail: true)
         }
         if thread.nice != 0 {
             program.add("set niceness", Call.setpriority, .value(0), .value(0), .number(thread.nice), mayFail: true)

@@ -151,6 +151,10 @@ extension Inside {
         while let (pid, ending) = try Processes.wait(block: false) {
             // Others are orphans of the processes that were started.
             guard let index = processes.firstIndex(where: { $0.pid == pid }) else { continue }
+            if isRestoring {
+                restoredProcessEnded()
+                continue
+            }
             let number = processes.remove(at: index).number
             switch (waits, ending) {
             case (true, .exited(let status)): report(.processEnded(number, .exited(status)))

@@ -38,6 +38,7 @@ struct Inside: ~Copyable {
     /// Tells when all that was restored has come to its last step.
     var restored = Descriptors(owning: [])
     var restoredCount = 0
+    var isRestoring = false
 
     var without: [Measure] { plan.request.without }
     var waits: Bool { plan.request.waits }

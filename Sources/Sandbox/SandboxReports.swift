@@ -56,9 +56,9 @@ extension Sandbox {
             guard (try? Files.kind(of: descriptors[0]))?.kind == .socket else { return distrust("what is no socket") }
             socketsAsked -= 1
             tell(.socket(id: id), descriptors)
-        case .restored(let numbers):
+        case .restored(let processes):
             isRestoring = false
-            started = numbers.filter { $0 > 0 }.map { Started(number: $0, pid: -1) }
+            started = processes.filter { $0.number > 0 }.map { Started(number: $0.number, pid: $0.pid) }
             tell(.restored(id: id), Descriptors(owning: []))
         case .notRestored(let refusal):
             isRestoring = false
@@ -72,7 +72,7 @@ extension Sandbox {
         case .started: !hasStarted && refusal == nil && failure == nil
         case .refused: refusal == nil
         case .exited, .signalled: !waits && hasStarted && endedAt == 0
-        case .restored(let numbers): isRestoring && numbers.count <= ProcessRequest.mostInASandbox
+        case .restored(let processes): isRestoring && processes.count <= ProcessRequest.mostInASandbox
         case .notRestored: isRestoring
         case .processStarted(let number, _), .processRefused(let number, _):
             started.contains { $0.number == number && !$0.runs }

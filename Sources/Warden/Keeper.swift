@@ -203,6 +203,9 @@ package final class Keeper {
         _ name: String, _ request: SandboxRequest, _ log: StepLog
     ) throws(Refusal) -> Template? {
         if let index = templates.firstIndex(where: { $0.template.name == name }) {
+            guard templates[index].template.serves(request) else {
+                throw Refusal(.snapshot, "the snapshot \(name) belongs to other directories")
+            }
             if templates[index].template.isReady { return templates[index].template }
             templates[index].waiting.append((request, log))
             return nil

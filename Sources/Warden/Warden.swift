@@ -20,6 +20,8 @@ package enum Warden {
         package var state: String
         /// Files of the supervisor's that shall not outlive it, and that it may be unable to remove itself.
         package var remove: [String] = []
+        package var failingCapture: Int?
+        package var failingRestore: Int?
 
         package init(state: String) { self.state = state }
     }
@@ -54,6 +56,7 @@ package enum Warden {
         }
         var log = StepLog(.outside)
         let foundations = try Foundations(run: settings.run, cgroup: settings.cgroup, state: settings.state, &log)
+        (foundations.failingCapture, foundations.failingStep) = (settings.failingCapture, settings.failingRestore)
         // Nobody waits to be told of the sweep at the start.
         var isBegun = false
         let keeper = try Keeper(foundations) { reply, descriptors in

@@ -16,7 +16,7 @@ package enum InitReport: Equatable, Sendable {
     /// Comes with a socket.
     case socket
     /// All that was in the snapshot runs; those that pid 1 has made, and what the supervisor calls them.
-    case restored([UInt32])
+    case restored([RestoredProcess])
     case notRestored(Refusal)
 
     package static let longest = 8192
@@ -51,10 +51,13 @@ package enum InitReport: Equatable, Sendable {
             ending.encode(into: &encoder)
         case .socket:
             encoder.put(UInt8(8))
-        case .restored(let numbers):
+        case .restored(let processes):
             encoder.put(UInt8(9))
-            encoder.put(UInt16(numbers.count))
-            for number in numbers { encoder.put(number) }
+            encoder.put(UInt16(processes.count))
+            for process in processes {
+                encoder.put(process.number)
+                encoder.put(process.pid)
+            }
         case .notRestored(let refusal):
             encoder.put(UInt8(10))
             refusal.encode(into: &encoder)
@@ -74,14 +77,25 @@ package enum InitReport: Equatable, Sendable {
         case 7: self = .processEnded(try decoder.integer(), try ProcessEnding(from: &decoder))
         case 8: self = .socket
         case 9:
-            var numbers: [UInt32] = []
-            for _ in 0..<(try decoder.integer(UInt16.self)) { numbers.append(try decoder.integer()) }
-            self = .restored(numbers)
+            var processes: [RestoredProcess] = []
+            for _ in 0..<(try decoder.integer(UInt16.self)) {
+                processes.append(RestoredProcess(number: try decoder.integer(), pid: try decoder.integer()))
+            }
+            self = .restored(processes)
         case 10: self = .notRestored(try Refusal(from: &decoder))
         case let other: throw .unknownKind(other)
         }
         try decoder.finish()
     }
+}
+
+/// What pid 1 has made from a snapshot.
+package struct RestoredProcess: Equatable, Sendable {
+    /// Zero when it is not one that the supervisor had started.
+    package let number: UInt32
+    /// Its number inside.
+    package let pid: Int32
+    package init(number: UInt32, pid: Int32) { (self.number, self.pid) = (number, pid) }
 }
 
 /// From its keeper to pid 1.

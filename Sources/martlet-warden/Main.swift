@@ -17,6 +17,9 @@ enum Main {
             case ("--run", let path?): settings.run = path
             case ("--cgroup", let path?): settings.cgroup = path
             case ("--remove", let path?): settings.remove.append(path)
+            // For tests: a step of every capture or restore that fails, by its number.
+            case ("--fail-capture", let step?): settings.failingCapture = Int(step)
+            case ("--fail-restore", let step?): settings.failingRestore = Int(step)
             default: refuse(notForPeople)
             }
         }

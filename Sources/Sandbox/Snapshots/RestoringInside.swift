@@ -38,6 +38,7 @@ extension Inside {
                 throw Refusal(.snapshot, "prepare the restore: \(error)")
             }
             let launched = try restoration.launch(logs: (0..<logs.count).map { Restoration.firstLog + Int32($0) })
+            isRestoring = true
             processes = launched.map { ($0.number, $0.pid) }
             try close()
             restoration.release()
@@ -90,13 +91,23 @@ extension Inside {
 
     /// A process has come to its last step, or one has failed.
     mutating func hearOfRestore() {
-        guard let restoration = plan.restoration, let count = EventCounter.value(of: restored[0]) else { return }
+        guard let restoration = plan.restoration, let count = EventCounter.value(of: restored[0]), isRestoring
+        else { return }
         if let failure = restoration.failure { return notRestored(Refusal(.snapshot, failure)) }
         restoredCount += Int(count)
-        if restoredCount == restoration.processCount { report(.restored(processes.map(\.number))) }
+        if restoredCount == restoration.processCount {
+            isRestoring = false
+            report(.restored(processes.map { RestoredProcess(number: $0.number, pid: $0.pid) }))
+        }
+    }
+
+    /// One of the processes has ended before its last step.
+    mutating func restoredProcessEnded() {
+        notRestored(Refusal(.snapshot, plan.restoration?.failure ?? "a process ended while it was being restored"))
     }
 
     private mutating func notRestored(_ refusal: Refusal) {
+        isRestoring = false
         processes = []
         try? Processes.signal(SIGKILL, toProcess: -1)
         report(.notRestored(refusal))

@@ -16,6 +16,7 @@ package final class Template {
     let process: FileDescriptor
     let channel: MessageSocket
     package private(set) var isReady = false
+    private let request: SandboxRequest
 
     /// Whom it makes for: descriptors to watch.
     package var watched: (channel: Int32, process: Int32) { (channel.raw, process.raw) }
@@ -28,6 +29,7 @@ package final class Template {
         let image = try foundations.openSnapshots().open(name)
         let inputs = try Inputs(request, within: foundations.confinement)
         self.name = name
+        self.request = request
         do throws(SystemError) {
             let ends = try MessageSocket.pair()
             channel = MessageSocket(raw: ends.here)
@@ -71,6 +73,11 @@ package final class Template {
     }
 
     private static let gone = Refusal(.snapshot, "the template has ended")
+
+    /// What was loaded belongs to these directories, and to no others.
+    package func serves(_ other: SandboxRequest) -> Bool {
+        other.root == request.root && other.code == request.code && other.layers == request.layers
+    }
 
     /// A pid 1 in namespaces of its own, born into the group. It is a child of ours, not of the template.
     func giveBirth(

@@ -6,6 +6,7 @@ import Wire
 
 final class HTTPConnection: Watched {
     private let descriptor: FileDescriptor
+    private let listener: UInt8
     private let server: HTTPServer
     private let loop: EventLoop
     private var registration: EventLoop.Registration?
@@ -39,20 +40,33 @@ final class HTTPConnection: Watched {
     /// whoever asks and never listens could fill our memory.
     private static let mostUntaken = 256 * 1024
 
-    init(_ descriptor: consuming FileDescriptor, _ server: HTTPServer) {
+    init(_ descriptor: consuming FileDescriptor, _ server: HTTPServer, _ listener: UInt8) {
         self.descriptor = descriptor
+        self.listener = listener
         self.server = server
         loop = server.loop
         lastProgress = server.loop.now
         parser = HTTPParser(.requests, limits: server.limits.http)
     }
 
-    func begin() {
+    /// - Parameter earlier: what has come through a connection that this takes the place of
+    func begin(after earlier: [UInt8]?) {
         do throws(SystemError) {
             registration = try loop.watch(descriptor.raw, self)
         } catch {
-            close()
+            return close()
         }
+        guard let earlier else { return }
+        parser.feed(earlier[...])
+        process()
+        account()
+    }
+
+    var standing: ConnectionStanding {
+        let isSilent = current.map { isWhole && !$0.isAnswered } ?? !parser.isInside
+        return ConnectionStanding(
+            place: ConnectionPlace(listener: listener, raw: descriptor.raw), waiting: current,
+            isSilent: isSilent && parser.backlog == 0 && pendingOutput == 0)
     }
 
     var hasOpenExchange: Bool { current != nil }

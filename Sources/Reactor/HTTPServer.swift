@@ -56,6 +56,9 @@ package final class HTTPServer {
     var held = 0
     /// Whether the one at the other end may speak; asked once for each connection.
     package var admits: (Int32) -> Bool = { _ in true }
+    /// What the other side of a new connection has sent through another one that this takes the place of, and will not
+    /// send again: it is read as if it had just come. Asked once for each connection, when it is there.
+    package var takesUp: ((ConnectionPlace) -> [UInt8]?)?
 
     package init(_ loop: EventLoop, _ service: any HTTPService, limits: HTTPServerLimits = HTTPServerLimits()) {
         self.loop = loop
@@ -65,8 +68,9 @@ package final class HTTPServer {
 
     package var connectionCount: Int { connections.count }
 
-    package func listen(on descriptor: consuming FileDescriptor) throws(SystemError) {
-        let listener = Listener(descriptor, self)
+    /// - Parameter number: tells the connections of one listener from those of another
+    package func listen(on descriptor: consuming FileDescriptor, number: UInt8 = 0) throws(SystemError) {
+        let listener = Listener(descriptor, number, self)
         try listener.begin()
         listeners.append(listener)
     }
@@ -92,12 +96,16 @@ package final class HTTPServer {
 
     package var hasOpenExchanges: Bool { connections.values.contains { $0.hasOpenExchange } }
 
-    fileprivate func take(_ descriptor: consuming FileDescriptor) {
+    /// Where each connection stands.
+    package var standings: [ConnectionStanding] { connections.values.map(\.standing) }
+
+    fileprivate func take(_ descriptor: consuming FileDescriptor, from listener: UInt8) {
         guard connections.count < limits.connections, admits(descriptor.raw) else { return }
         StreamSockets.sendAtOnce(descriptor.raw)
-        let connection = HTTPConnection(descriptor, self)
+        let place = ConnectionPlace(listener: listener, raw: descriptor.raw)
+        let connection = HTTPConnection(descriptor, self, listener)
         connections[ObjectIdentifier(connection)] = connection
-        connection.begin()
+        connection.begin(after: takesUp?(place))
     }
 
     func remove(_ connection: HTTPConnection) { connections[ObjectIdentifier(connection)] = nil }
@@ -125,11 +133,13 @@ package final class HTTPServer {
 
 private final class Listener: Watched {
     private let descriptor: FileDescriptor
+    private let number: UInt8
     private unowned let server: HTTPServer
     private var registration: EventLoop.Registration?
 
-    init(_ descriptor: consuming FileDescriptor, _ server: HTTPServer) {
+    init(_ descriptor: consuming FileDescriptor, _ number: UInt8, _ server: HTTPServer) {
         self.descriptor = descriptor
+        self.number = number
         self.server = server
     }
 
@@ -144,7 +154,7 @@ private final class Listener: Watched {
         while registration != nil {
             do throws(SystemError) {
                 guard let connection = try StreamSockets.accept(descriptor.raw) else { return }
-                server.take(connection)
+                server.take(connection, from: number)
             } catch {
                 // No descriptor is free. Those who wait are taken up when one of ours has closed, or by this look again.
                 _ = server.loop.after(50_000_000) { [weak self] in self?.isReady(toRead: true, toWrite: false) }

@@ -103,6 +103,7 @@ function skipAccepted() {
 }
 
 function invocation({ status, headers, body }) {
+    if (status === 204) return undefined; // there is no further one to warm up by
     if (status !== 200) {
         writeAll(2, `no next event: ${status} ${body.trim()}\n`);
         process.exit(1);

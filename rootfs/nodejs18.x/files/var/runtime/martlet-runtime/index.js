@@ -50,9 +50,24 @@ async function run() {
     } catch (error) {
         die('Uncaught Exception', error, 1);
     }
-    if (process.env.AWS_LAMBDA_INITIALIZATION_TYPE === 'snap-start') await require('./snapshots').take(api);
+    if (process.env.AWS_LAMBDA_INITIALIZATION_TYPE === 'snap-start') {
+        if (process.env.MARTLET_WARM_UP) await new Promise(warmUp); // what the events load is in the snapshot
+        await require('./snapshots').take(api);
+    }
+    start();
+}
+
+function start() {
     api.requestNext();
     setImmediate(next); // the loop turns once, to find that the connection is made
+}
+
+// Serves events until the engine has no further one to warm up by.
+let warmed;
+function warmUp(done) {
+    delete process.env.MARTLET_WARM_UP;
+    warmed = done;
+    start();
 }
 
 // Waits for an event in a plain read, by far the fastest way, where nothing can happen meanwhile that the
@@ -71,7 +86,9 @@ function next() {
 let listensToSignals = false;
 process.on('newListener', name => { if (String(name).startsWith('SIG')) listensToSignals = true; });
 
-function serve({ id, headers, body }) {
+function serve(invocation) {
+    if (!invocation) return warmed();
+    const { id, headers, body } = invocation;
     log.request(id);
     const trace = headers['lambda-runtime-trace-id'];
     if (trace) process.env._X_AMZN_TRACE_ID = trace;

@@ -32,7 +32,7 @@ def run():
         errors.end(api.init_error, error, status=1)
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         from . import snapshots
-        snapshots.take(api)
+        snapshots.take(api, lambda invocation: serve(handler, invocation))
     try:
         invocation = api.next()
         while True:

@@ -76,9 +76,11 @@ class RuntimeAPI:
                   file=sys.stderr)
 
     def invocation(self):
-        """Reads an event."""
+        """Reads an event; None when the engine has no further one to warm up by."""
         status, headers, body = self.read()
         if status != 200:
+            if status == 204:
+                return None
             sys.exit(f"no next event: {status} {body.decode(errors='replace').strip()}")
         return Invocation(headers, body)
 

@@ -6,8 +6,12 @@ import sys
 from . import errors
 
 
-def take(api):
+def take(api, serve):
     """Runs the hooks of before, has the snapshot taken, and runs the hooks of after, in each that is restored."""
+    if os.environ.pop("MARTLET_WARM_UP", None):
+        invocation = api.next()
+        while invocation:  # what these load is in the snapshot
+            invocation = api.answer(invocation.id, *serve(invocation))
     hooks = sys.modules.get("snapshot_restore_py")  # where the function has registered, if it did
     try:
         while hooks and hooks._before:  # the last registered first: it may lean on those before

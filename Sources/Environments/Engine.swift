@@ -14,6 +14,7 @@ package struct EngineSettings: Sendable {
     /// An environment without an event for this long ends.
     package var idleAfterSeconds: UInt64 = 600
     package var mostEnvironments = 1000
+    package var pools = PoolPolicy.Settings()
     /// Whether logs of functions are written to disk, or only given to whoever follows them.
     package var keepsLogs = true
     /// Limits of the sandbox that the operator does without.

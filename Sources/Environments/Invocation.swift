@@ -42,12 +42,18 @@ package struct Phases: Equatable, Sendable {
     package enum Start: String, Sendable {
         /// A sandbox and a runtime were started for it.
         case cold
+        /// A snapshot was restored for it.
+        case restored
+        /// An environment that was restored ahead of it, and had no event before.
+        case pooled
         /// An environment that was there already.
         case warm
     }
 
     package var start = Start.warm
     package var sandboxUS: UInt64 = 0
+    /// From the request to the warden to the runtime's request for an event, with its hooks.
+    package var restoreUS: UInt64 = 0
     package var initUS: UInt64 = 0
     package var invokeUS: UInt64 = 0
 
@@ -56,6 +62,7 @@ package struct Phases: Equatable, Sendable {
     package var json: JSON {
         .object([
             ("start", .text(start.rawValue)), ("sandbox_us", .integer(Int64(sandboxUS))),
+            ("restore_us", .integer(Int64(restoreUS))),
             ("init_us", .integer(Int64(initUS))), ("invoke_us", .integer(Int64(invokeUS))),
         ])
     }
@@ -70,6 +77,8 @@ package final class Invocation {
     package var clientContext: String?
     package var identity: String?
     package var wantsLogTail = false
+    /// Where it may find an environment; nothing: where the function says.
+    package var mode: StartMode?
     package var isStreamed = false
 
     private var caller: (any InvocationCaller)?

@@ -5,10 +5,18 @@ package struct EnvironmentLife: Equatable, Sendable {
     package enum Phase: String, Sendable, CaseIterable {
         /// The sandbox is being made.
         case making
+        /// The sandbox is made and empty, for what a snapshot will bring to life in it.
+        case shell
         /// Extensions and runtime start; until all of them ask for an event.
         case starting
+        /// All are quiet, and a snapshot is made of them.
+        case capturing
+        /// Extensions and runtime come out of a snapshot; until all of them ask for an event.
+        case restoring
         /// Waits for an event, perhaps frozen.
         case idle
+        /// The same, in a pool: restored ahead of its first event.
+        case parked
         /// Has an event.
         case invoking
         /// Has answered, and has not asked for the next event yet.
@@ -23,7 +31,13 @@ package struct EnvironmentLife: Equatable, Sendable {
     }
 
     package enum Event: String, Sendable, CaseIterable {
-        case made, ready, invoke, answered, failed, reset, cleared, shutDown, gone
+        /// The sandbox is there: for processes that start, or empty for those of a snapshot.
+        case made, madeEmpty
+        /// Warmed up by events, it is told to prepare for a snapshot; all are quiet; the snapshot is made, or not.
+        case prepare, quiet, captured
+        /// What is in the snapshot begins to live; or it could not, and processes start instead.
+        case restore, notRestored
+        case ready, park, invoke, answered, failed, reset, cleared, shutDown, gone
     }
 
     package private(set) var phase = Phase.making
@@ -34,10 +48,19 @@ package struct EnvironmentLife: Equatable, Sendable {
     package mutating func apply(_ event: Event) throws(NotNow) {
         switch (phase, event) {
         case (.making, .made): phase = .starting
-        case (.starting, .ready), (.finishing, .ready): phase = .idle
-        case (.idle, .invoke): phase = .invoking
+        case (.making, .madeEmpty): phase = .shell
+        case (.idle, .prepare): phase = .starting
+        case (.starting, .quiet), (.idle, .quiet): phase = .capturing
+        case (.capturing, .captured): phase = .starting
+        case (.shell, .restore): phase = .restoring
+        case (.restoring, .notRestored): phase = .starting
+        case (.starting, .ready), (.restoring, .ready), (.finishing, .ready): phase = .idle
+        case (.idle, .park): phase = .parked
+        case (.idle, .invoke), (.parked, .invoke): phase = .invoking
         case (.invoking, .answered): phase = .finishing
-        case (.starting, .failed), (.idle, .failed), (.invoking, .failed), (.finishing, .failed): phase = .broken
+        case (.starting, .failed), (.capturing, .failed), (.restoring, .failed), (.idle, .failed), (.parked, .failed),
+            (.invoking, .failed), (.finishing, .failed):
+            phase = .broken
         case (.broken, .reset): phase = .resetting
         case (.resetting, .cleared): phase = .starting
         case (.ended, .shutDown), (.ending, .shutDown): throw NotNow(phase: phase, event: event)

@@ -13,6 +13,15 @@ package struct FunctionConfiguration: Equatable, Sendable {
     package var logFormat = LogFormat.text
     package var logLevel = "INFO"
     package var description = ""
+    /// Whether new environments start from a snapshot of an initialised one.
+    package var snapshot = false
+    /// Events that are run before the snapshot is made, as JSON, so that what they load is in it.
+    package var warmUp: [String] = []
+    /// At least so many environments wait, restored ahead of any event.
+    package var provisioned: UInt32 = 0
+    /// No more environments than these at a time.
+    package var reserved: UInt32?
+    package var start = StartMode.auto
 
     package struct Variable: Equatable, Sendable {
         package let name, value: String
@@ -27,6 +36,10 @@ package struct FunctionConfiguration: Equatable, Sendable {
     package static let timeoutRange: ClosedRange<UInt32> = 1...900
     package static let tmpRange: ClosedRange<UInt32> = 512...10_240
     package static let mostEnvironmentBytes = 4096
+    package static let provisionedRange: ClosedRange<UInt32> = 0...1000
+    package static let reservedRange: ClosedRange<UInt32> = 1...4000
+    package static let mostWarmUpEvents = 16
+    package static let mostWarmUpBytes = 256 * 1024
     package static let logLevels = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
 
     package init() {}
@@ -54,9 +67,23 @@ package struct FunctionConfiguration: Equatable, Sendable {
                 logLevel = try Self.text(name, value, levels.contains, "one of \(levels.joined(separator: ", "))")
             case "description":
                 description = try Self.text(name, value, { $0.utf8.count <= 256 }, "a text of at most 256 bytes")
+            case "snapshot":
+                guard let flag = value.bool else { throw Invalid("snapshot is true or false") }
+                snapshot = flag
+            case "warm_up": warmUp = try Self.events(value)
+            case "provisioned":
+                provisioned = try Self.number(name, value, Self.provisionedRange, "environments")
+            case "reserved":
+                reserved = value.isNull ? nil : try Self.number(name, value, Self.reservedRange, "environments")
+            case "start":
+                guard let mode = value.text.flatMap(StartMode.init(rawValue:)) else {
+                    throw Invalid("start is one of \(StartMode.names)")
+                }
+                start = mode
             default: throw Invalid("a function has no member '\(name)'")
             }
         }
+        try checkStarts()
         if handler.isEmpty, !runtime.hasPrefix("provided") { throw Invalid("the runtime \(runtime) needs a handler") }
     }
 
@@ -79,6 +106,31 @@ package struct FunctionConfiguration: Equatable, Sendable {
             throw Invalid("\(name) is a whole number of \(unit), \(range.lowerBound) to \(range.upperBound)")
         }
         return small
+    }
+
+    /// What is said about starts has to go together.
+    private func checkStarts() throws(Invalid) {
+        if !snapshot {
+            if provisioned > 0 { throw Invalid("provisioned environments are restored: they need snapshot to be true") }
+            if !warmUp.isEmpty { throw Invalid("warm_up is for a snapshot: it needs snapshot to be true") }
+            if start == .restore || start == .pooled {
+                throw Invalid("start \(start.rawValue) needs snapshot to be true")
+            }
+        }
+        if let reserved, provisioned > reserved {
+            throw Invalid("\(provisioned) provisioned environments are more than the \(reserved) that are reserved")
+        }
+    }
+
+    private static func events(_ value: JSON) throws(Invalid) -> [String] {
+        guard let list = value.list, list.count <= mostWarmUpEvents else {
+            throw Invalid("warm_up is a list of at most \(mostWarmUpEvents) events")
+        }
+        let events = list.map(\.line)
+        if events.reduce(0, { $0 + $1.utf8.count }) > mostWarmUpBytes {
+            throw Invalid("the events of warm_up have at most \(mostWarmUpBytes) bytes together")
+        }
+        return events
     }
 
     /// A name of a directory of roots, and of nothing else.
@@ -121,7 +173,7 @@ package struct FunctionConfiguration: Equatable, Sendable {
         "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION",
         "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
         "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API",
-        "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "MARTLET_RUNTIME_SOCKET",
+        "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "MARTLET_RUNTIME_SOCKET", "MARTLET_WARM_UP",
     ]
 
     package var members: [(String, JSON)] {
@@ -130,7 +182,10 @@ package struct FunctionConfiguration: Equatable, Sendable {
             ("timeout", .integer(Int64(timeoutSeconds))), ("tmp", .integer(Int64(tmpMB))),
             ("environment", .object(environment.map { ($0.name, .text($0.value)) })),
             ("log_format", .text(logFormat.rawValue)), ("log_level", .text(logLevel)),
-            ("description", .text(description)),
+            ("description", .text(description)), ("snapshot", .bool(snapshot)),
+            ("warm_up", .list(warmUp.map { (try? JSON(parsing: Array($0.utf8))) ?? .null })),
+            ("provisioned", .integer(Int64(provisioned))),
+            ("reserved", reserved.map { .integer(Int64($0)) } ?? .null), ("start", .text(start.rawValue)),
         ]
     }
 }

@@ -7,6 +7,9 @@ package struct InvocationFigures: Equatable, Sendable {
     package var durationUS: UInt64 = 0
     /// When this invocation was the first of its environment.
     package var initUS: UInt64?
+    /// When it was the first of an environment that was restored: as a whole, and its hooks, which are paid for.
+    package var restoreUS: UInt64?
+    package var hooksUS: UInt64 = 0
     package var memoryMB: UInt32 = 0
     package var peakMemory: UInt64?
     package var status = Status.success
@@ -30,7 +33,16 @@ package struct InvocationFigures: Equatable, Sendable {
     /// Whole milliseconds, begun ones too; init is paid for.
     package var billedMS: UInt64 { (durationUS + (initUS ?? 0) + 999) / 1000 }
 
+    package var billedRestoreMS: UInt64 { (hooksUS + 999) / 1000 }
+
     package var peakMB: UInt64 { peakMemory.map { ($0 + 1_048_575) >> 20 } ?? 0 }
+}
+
+/// Why a runtime is started, in the words of AWS.
+package enum InitializationType: String, Sendable {
+    case onDemand = "on-demand"
+    /// To be captured, and restored again and again.
+    case snapStart = "snap-start"
 }
 
 package struct ReportLines: Sendable {
@@ -38,14 +50,16 @@ package struct ReportLines: Sendable {
 
     package init(_ format: FunctionConfiguration.LogFormat) { self.format = format }
 
-    package func initStart(_ time: WallTime, runtime: String, function: String, version: String) -> String {
+    package func initStart(
+        _ time: WallTime, _ type: InitializationType, runtime: String, function: String, version: String
+    ) -> String {
         switch format {
         case .text: "INIT_START Runtime Version: \(runtime)\tRuntime Version ARN: \n"
         case .json:
             platform(
                 time, "platform.initStart",
                 [
-                    ("initializationType", .text("on-demand")), ("phase", .text("init")),
+                    ("initializationType", .text(type.rawValue)), ("phase", .text("init")),
                     ("runtimeVersion", .text(runtime)), ("functionName", .text(function)),
                     ("functionVersion", .text(version)),
                 ])
@@ -54,18 +68,41 @@ package struct ReportLines: Sendable {
 
     /// Only of an init that failed.
     package func initReport(
-        _ time: WallTime, durationUS: UInt64, phase: String, status: InvocationFigures.Status
+        _ time: WallTime, _ type: InitializationType, durationUS: UInt64, phase: String,
+        status: InvocationFigures.Status
     ) -> String {
         switch format {
         case .text:
             return "INIT_REPORT Init Duration: \(Self.milliseconds(durationUS)) ms\tPhase: \(phase)\t\(words(status))\n"
         case .json:
             var record: [(String, JSON)] = [
-                ("initializationType", .text("on-demand")), ("phase", .text(phase)), ("status", .text(status.name)),
+                ("initializationType", .text(type.rawValue)), ("phase", .text(phase)), ("status", .text(status.name)),
             ]
             if case .error(let type) = status { record.append(("errorType", .text(type))) }
             record.append(("metrics", .object([("durationMs", Self.number(durationUS))])))
             return platform(time, "platform.initReport", record)
+        }
+    }
+
+    package func restoreStart(_ time: WallTime, runtime: String, function: String) -> String {
+        switch format {
+        case .text: "RESTORE_START Runtime Version: \(runtime)\tRuntime Version ARN: \n"
+        case .json:
+            platform(
+                time, "platform.restoreStart", [("runtimeVersion", .text(runtime)), ("functionName", .text(function))])
+        }
+    }
+
+    package func restoreReport(_ time: WallTime, durationUS: UInt64, status: InvocationFigures.Status) -> String {
+        switch format {
+        case .text:
+            let line = "RESTORE_REPORT Restore Duration: \(Self.milliseconds(durationUS)) ms"
+            return line + (status == .success ? "\n" : "\t\(words(status))\n")
+        case .json:
+            var record: [(String, JSON)] = [("status", .text(status.name))]
+            if case .error(let type) = status { record.append(("errorType", .text(type))) }
+            record.append(("metrics", .object([("durationMs", Self.number(durationUS))])))
+            return platform(time, "platform.restoreReport", record)
         }
     }
 
@@ -94,6 +131,10 @@ package struct ReportLines: Sendable {
                 Max Memory Used: \(figures.peakMB) MB\t
                 """
             if let initUS = figures.initUS { line += "Init Duration: \(Self.milliseconds(initUS)) ms\t" }
+            if let restoreUS = figures.restoreUS {
+                line += "Restore Duration: \(Self.milliseconds(restoreUS)) ms\t"
+                line += "Billed Restore Duration: \(figures.billedRestoreMS) ms\t"
+            }
             if figures.status != .success { line += words(figures.status) }
             return line + "\n"
         case .json:
@@ -104,6 +145,10 @@ package struct ReportLines: Sendable {
                 ("maxMemoryUsedMB", .integer(Int64(figures.peakMB))),
             ]
             if let initUS = figures.initUS { metrics.append(("initDurationMs", Self.number(initUS))) }
+            if let restoreUS = figures.restoreUS {
+                metrics.append(("restoreDurationMs", Self.number(restoreUS)))
+                metrics.append(("billedRestoreDurationMs", .integer(Int64(figures.billedRestoreMS))))
+            }
             var record: [(String, JSON)] = [("requestId", .text(requestID)), ("metrics", .object(metrics))]
             record.append(("status", .text(figures.status.name)))
             if case .error(let type) = figures.status { record.append(("errorType", .text(type))) }

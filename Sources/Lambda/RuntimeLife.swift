@@ -25,7 +25,9 @@ package struct RuntimeLife: Equatable, Sendable {
         case (.started, .ready), (.started, .initError), (.started, .restoreReady), (.restoreReady, .restoring),
             (.restoring, .ready), (.restoring, .restoreError), (.ready, .running), (.running, .response),
             (.running, .errorResponse), (.response, .responseSent), (.errorResponse, .responseSent),
-            (.responseSent, .ready):
+            (.responseSent, .ready),
+            // Warmed up by events, it is told to prepare for a snapshot, as if it had not asked for any.
+            (.ready, .started):
             state = next
         default: throw Refused(from: state, to: next)
         }

@@ -7,6 +7,8 @@ package enum RuntimeRoute: Equatable, Sendable {
     case response(id: String)
     case invocationError(id: String)
     case initError
+    case restoreNext
+    case restoreError
     case ping
     case register
     case extensionNext
@@ -39,6 +41,8 @@ package enum RuntimeRoute: Equatable, Sendable {
         }
         switch String(decoding: path, as: UTF8.self) {
         case "/2018-06-01/runtime/init/error": self = .initError
+        case "/2018-06-01/runtime/restore/next": self = .restoreNext
+        case "/2018-06-01/runtime/restore/error": self = .restoreError
         case "/2018-06-01/ping": self = .ping
         case "/2020-01-01/extension/register": self = .register
         case "/2020-01-01/extension/event/next": self = .extensionNext
@@ -52,7 +56,7 @@ package enum RuntimeRoute: Equatable, Sendable {
 
     package var method: HTTPMethod {
         switch self {
-        case .next, .extensionNext, .ping: .get
+        case .next, .restoreNext, .extensionNext, .ping: .get
         case .telemetry, .logs: .put
         default: .post
         }

@@ -53,6 +53,7 @@ package final class Supervisor {
                 throw Refusal(.state, words + "; choose another with --state")
             }
             for complaint in complaints { log.complain(complaint) }
+            dispatcher.snapshots.load { [unowned store] in store.all }
         } else {
             store.clearPassing()
         }

@@ -17,8 +17,11 @@ private func configuration(_ text: String, others: [String] = []) throws -> Func
         let all = try configuration(
             """
             {"runtime": "python3.11", "handler": "a.b", "memory": 256, "timeout": 900, "tmp": 1024,
-             "environment": {"A1": "b", "C_d": ""}, "log_format": "JSON", "log_level": "DEBUG", "description": "é"}
+             "environment": {"A1": "b", "C_d": ""}, "log_format": "JSON", "log_level": "DEBUG", "description": "é",
+             "snapshot": true, "warm_up": [{"a": [1, 2.5]}, null, "x"], "provisioned": 3, "reserved": 9,
+             "start": "pooled"}
             """)
+        #expect(all.warmUp == [#"{"a":[1,2.5]}"#, "null", "\"x\""])
         #expect(try FunctionConfiguration(json: .object(all.members), others: []) == all)
         #expect(all.environment.map(\.name) == ["A1", "C_d"])
     }
@@ -29,6 +32,24 @@ private func configuration(_ text: String, others: [String] = []) throws -> Func
         #"{"environment": {"Ab": "é\n"}}"#, #"{"handler": "é.x"}"#, #"{"code": 1}"#,
     ]) func withinTheirLimits(_ text: String) throws {
         _ = try configuration(text, others: ["code"])
+    }
+
+    @Test(arguments: [
+        #"{"snapshot": 1}"#, #"{"provisioned": 1}"#, #"{"snapshot": true, "provisioned": 1001}"#,
+        #"{"snapshot": true, "provisioned": 3, "reserved": 2}"#, #"{"reserved": 0}"#, #"{"start": "hot"}"#,
+        #"{"start": "restore"}"#, #"{"start": "pooled"}"#, #"{"warm_up": [1]}"#, #"{"snapshot": true, "warm_up": {}}"#,
+        #"{"snapshot": true, "warm_up": [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}"#,
+        #"{"environment": {"MARTLET_WARM_UP": "1"}}"#,
+    ]) func startsThatCannotBe(_ text: String) throws {
+        #expect(throws: FunctionConfiguration.Invalid.self) { try configuration(text) }
+    }
+
+    @Test func warmUpHasItsBound() throws {
+        let event = String(repeating: "x", count: 256 * 1024 - 2)
+        _ = try configuration(#"{"snapshot": true, "warm_up": ["\#(event)"]}"#)
+        #expect(throws: FunctionConfiguration.Invalid.self) {
+            try configuration(#"{"snapshot": true, "warm_up": ["\#(event)x"]}"#)
+        }
     }
 
     @Test(arguments: [

@@ -10,16 +10,25 @@ import Wire
 
     /// The way to each phase, from the beginning.
     static let ways: [(Phase, [Event])] = [
-        (.making, []), (.starting, [.made]), (.idle, [.made, .ready]), (.invoking, [.made, .ready, .invoke]),
+        (.making, []), (.shell, [.madeEmpty]), (.starting, [.made]), (.capturing, [.made, .quiet]),
+        (.restoring, [.madeEmpty, .restore]), (.idle, [.made, .ready]),
+        (.parked, [.madeEmpty, .restore, .ready, .park]), (.invoking, [.made, .ready, .invoke]),
         (.finishing, [.made, .ready, .invoke, .answered]), (.broken, [.made, .failed]),
         (.resetting, [.made, .failed, .reset]), (.ending, [.shutDown]), (.ended, [.gone]),
     ]
 
     /// Where each event leads from each phase.
     static let table: [Phase: [Event: Phase]] = [
-        .making: [.made: .starting, .shutDown: .ending, .gone: .ended],
-        .starting: [.ready: .idle, .failed: .broken, .shutDown: .ending, .gone: .ended],
-        .idle: [.invoke: .invoking, .failed: .broken, .shutDown: .ending, .gone: .ended],
+        .making: [.made: .starting, .madeEmpty: .shell, .shutDown: .ending, .gone: .ended],
+        .shell: [.restore: .restoring, .shutDown: .ending, .gone: .ended],
+        .starting: [.ready: .idle, .quiet: .capturing, .failed: .broken, .shutDown: .ending, .gone: .ended],
+        .capturing: [.captured: .starting, .failed: .broken, .shutDown: .ending, .gone: .ended],
+        .restoring: [.ready: .idle, .notRestored: .starting, .failed: .broken, .shutDown: .ending, .gone: .ended],
+        .idle: [
+            .invoke: .invoking, .park: .parked, .prepare: .starting, .quiet: .capturing, .failed: .broken,
+            .shutDown: .ending, .gone: .ended,
+        ],
+        .parked: [.invoke: .invoking, .failed: .broken, .shutDown: .ending, .gone: .ended],
         .invoking: [.answered: .finishing, .failed: .broken, .shutDown: .ending, .gone: .ended],
         .finishing: [.ready: .idle, .failed: .broken, .shutDown: .ending, .gone: .ended],
         .broken: [.reset: .resetting, .shutDown: .ending, .gone: .ended],
@@ -51,6 +60,26 @@ import Wire
         }
         #expect(life.phase == .idle)
     }
+
+    @Test(arguments: [
+        // A runtime that asks for its restore; one that is warmed up and then told; one that knows nothing of all this.
+        [Event.made, .quiet, .captured, .ready],
+        [.made, .ready, .invoke, .answered, .ready, .prepare, .quiet, .captured],
+        [.made, .ready, .invoke, .answered, .ready, .quiet, .captured, .ready],
+    ]) func whatIsCapturedGoesOn(_ events: [Event]) throws {
+        var life = EnvironmentLife()
+        for event in events { try life.apply(event) }
+        if life.phase == .starting { try life.apply(.ready) }
+        try life.apply(.invoke)
+    }
+
+    @Test func whatCannotBeRestoredStartsInTheSameSandbox() throws {
+        var life = EnvironmentLife()
+        for event in [Event.madeEmpty, .restore, .notRestored, .ready, .invoke] { try life.apply(event) }
+        life = EnvironmentLife()
+        for event in [Event.madeEmpty, .restore, .failed, .reset, .cleared, .ready, .invoke] { try life.apply(event) }
+        #expect(life.phase == .invoking)
+    }
 }
 
 @Suite struct RuntimeLives {
@@ -66,7 +95,7 @@ import Wire
 
     static let table: [State: Set<State>] = [
         .started: [.ready, .initError, .restoreReady], .initError: [], .restoreReady: [.restoring],
-        .restoring: [.ready, .restoreError], .restoreError: [], .ready: [.running],
+        .restoring: [.ready, .restoreError], .restoreError: [], .ready: [.running, .started],
         .running: [.response, .errorResponse], .response: [.responseSent], .errorResponse: [.responseSent],
         .responseSent: [.ready],
     ]
@@ -103,6 +132,7 @@ import Wire
         ("/2018-06-01/runtime/invocation/a/error", .invocationError(id: "a")),
         ("/2018-06-01/runtime/invocation/next/response", .response(id: "next")),
         ("/2018-06-01/runtime/init/error", .initError), ("/2018-06-01/ping", .ping),
+        ("/2018-06-01/runtime/restore/next", .restoreNext), ("/2018-06-01/runtime/restore/error", .restoreError),
         ("/2020-01-01/extension/register", .register), ("/2020-01-01/extension/event/next", .extensionNext),
         ("/2020-01-01/extension/init/error", .extensionInitError),
         ("/2020-01-01/extension/exit/error", .extensionExitError), ("/2022-07-01/telemetry", .telemetry),
@@ -116,7 +146,7 @@ import Wire
         "/2018-06-01/runtime/invocation/", "/2018-06-01/runtime/invocation//response",
         "/2018-06-01/runtime/invocation/a/b/response", "/2018-06-01/runtime/invocation/a/response/",
         "/2018-06-01/runtime/invocation/a", "/2018-06-01/runtime/invocation/a/", "/2018-06-01/runtime/INIT/error",
-        "/2018-06-01/runtime/restore/next", "/2015-03-31/functions/f/invocations",
+        "/2018-06-01/runtime/restore", "/2015-03-31/functions/f/invocations",
     ]) func thatThereAreNot(_ path: String) {
         #expect(RuntimeRoute(path: path) == nil)
     }

@@ -144,16 +144,40 @@ import Wire
 
     @Test func inits() {
         #expect(
-            text.initStart(time, runtime: "r", function: "f", version: "v")
+            text.initStart(time, .onDemand, runtime: "r", function: "f", version: "v")
                 == "INIT_START Runtime Version: r\tRuntime Version ARN: \n")
         #expect(
-            text.initReport(time, durationUS: 10_000_000, phase: "init", status: .timeout)
+            text.initReport(time, .onDemand, durationUS: 10_000_000, phase: "init", status: .timeout)
                 == "INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout\n")
         #expect(
-            json.initReport(time, durationUS: 1500, phase: "invoke", status: .error(type: "X"))
+            json.initReport(time, .onDemand, durationUS: 1500, phase: "invoke", status: .error(type: "X"))
                 == #"{"time":"2000-02-29T00:00:00.000Z","type":"platform.initReport","record":{"#
                 + #""initializationType":"on-demand","phase":"invoke","status":"error","errorType":"X","#
                 + #""metrics":{"durationMs":1.5}}}"# + "\n")
+    }
+
+    @Test func restores() {
+        #expect(
+            text.restoreStart(time, runtime: "python3.11", function: "f")
+                == "RESTORE_START Runtime Version: python3.11\tRuntime Version ARN: \n")
+        #expect(
+            text.restoreReport(time, durationUS: 511_250, status: .success)
+                == "RESTORE_REPORT Restore Duration: 511.25 ms\n")
+        #expect(
+            text.restoreReport(time, durationUS: 1500, status: .error(type: "Runtime.AfterRestoreError"))
+                == "RESTORE_REPORT Restore Duration: 1.50 ms\tStatus: error\tError Type: Runtime.AfterRestoreError\n")
+        var figures = InvocationFigures()
+        (figures.durationUS, figures.memoryMB, figures.restoreUS, figures.hooksUS) = (3010, 128, 511_250, 302_100)
+        #expect(
+            text.report(time, requestID: "r", figures)
+                == "REPORT RequestId: r\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\t"
+                + "Max Memory Used: 0 MB\tRestore Duration: 511.25 ms\tBilled Restore Duration: 303 ms\t\n")
+        #expect(
+            json.restoreReport(time, durationUS: 1500, status: .timeout).hasSuffix(
+                #""type":"platform.restoreReport","record":{"status":"timeout","metrics":{"durationMs":1.5}}}"# + "\n"))
+        #expect(
+            json.report(time, requestID: "r", figures).contains(
+                #""restoreDurationMs":511.25,"billedRestoreDurationMs":303"#))
     }
 
     @Test func faultsAndExtensions() {

@@ -11,7 +11,8 @@ import Wire
         ("/v1/functions/%61", .function("a")), ("/v1/functions/functions/invoke", .invokeFunction("functions")),
         ("/v1/functions/f/logs", .logs("f")), ("/v1/environments", .environments),
         ("/v1/environments/e", .environment("e")), ("/v1/environments/e/invoke", .invokeEnvironment("e")),
-        ("/v1/events", .events),
+        ("/v1/events", .events), ("/v1/functions/f/snapshot", .snapshot("f")), ("/v1/snapshots", .snapshots),
+        ("/v1/pools", .pools),
     ]) func thatThereAre(_ path: String, _ route: ControlRoute) {
         #expect(ControlRoute(path: path) == route)
     }
@@ -21,7 +22,8 @@ import Wire
         "/v1/functions//invoke",
         "/v1/functions/a.b", "/v1/functions/../x", "/v1/functions/%2e%2e", "/v1/functions/a%2Fb", "/v1/functions/%00",
         "/v1/functions/%zz", "/v1/functions/f/", "/v1/functions/f/Invoke", "/v1/functions/f/invoke/",
-        "/v1/environments/e/logs", "/v1/events/x", "/v1/nothing", "/V1/functions", "/openapi",
+        "/v1/environments/e/logs", "/v1/events/x", "/v1/nothing", "/v1/functions/f/snapshots",
+        "/v1/functions//snapshot", "/v1/pools/f", "/v1/snapshots/f", "/V1/functions", "/openapi",
     ]) func thatThereAreNot(_ path: String) {
         #expect(ControlRoute(path: path) == nil)
     }
@@ -40,6 +42,9 @@ import Wire
         case .function: "/v1/functions/{name}"
         case .invokeFunction: "/v1/functions/{name}/invoke"
         case .logs: "/v1/functions/{name}/logs"
+        case .snapshot: "/v1/functions/{name}/snapshot"
+        case .snapshots: "/v1/snapshots"
+        case .pools: "/v1/pools"
         case .environments: "/v1/environments"
         case .environment: "/v1/environments/{id}"
         case .invokeEnvironment: "/v1/environments/{id}/invoke"
@@ -49,7 +54,7 @@ import Wire
 
     static let routes: [ControlRoute] = [
         .health, .metrics, .openAPI, .functions, .function("x"), .invokeFunction("x"), .logs("x"), .environments,
-        .environment("x"), .invokeEnvironment("x"), .events,
+        .environment("x"), .invokeEnvironment("x"), .events, .snapshot("x"), .snapshots, .pools,
     ]
 
     @Test func hasEveryRouteAndMethodAndNothingElse() {

@@ -3,6 +3,7 @@
 import Lambda
 import Linux
 import Reactor
+import Wire
 
 extension Environment {
     static let shutdownLimit: UInt64 = 2_000_000_000
@@ -17,6 +18,7 @@ extension Environment {
         freezer.thaw()
         drainLogs()
         telemetry.flush()
+        maker?.fail(Refusal(.snapshot, "the environment that it was to be made of was ended"))
         endInvocation(because: .failure(invocation?.requestID ?? ""))
         guard extensions.isAny || !extensions.externalNames.isEmpty, !isClearing else { return kill() }
         let share = extensions.externalNames.isEmpty ? Self.internalLimit : Self.runtimeShare
@@ -89,6 +91,7 @@ extension Environment {
         for timer in [deadlineTimer, endTimer, lastTimer] { timer?.cancel() }
         engine.metrics.environmentsEnded += 1
         endInvocation(because: error)
+        maker?.fail(Refusal(.snapshot, "the environment that it was to be made of has ended: \(error.message)"))
         if isFirstInit {
             isFirstInit = false
             owner.initEnded(self, .failure(error))

@@ -1,12 +1,12 @@
 // One execution environment: a sandbox in which one function version runs, one event at a time. What may happen when is
-// EnvironmentLife's to say; this object does it. The parts of its life are in files of their own: Starting, Invoking,
-// Failing, Ending.
+// EnvironmentLife's to say; this object does it. The parts of its life are in files of their own: Starting, Capturing,
+// Restoring, Invoking, Failing, Ending.
 
 import Glibc
 package import Lambda
 import Linux
 import Reactor
-import Wire
+package import Wire
 
 /// Hears of the turns in an environment's life; a dispatcher.
 package protocol EnvironmentOwner: AnyObject {
@@ -17,6 +17,16 @@ package protocol EnvironmentOwner: AnyObject {
     /// The first init is over, one way or the other.
     func initEnded(_ environment: Environment, _ result: Result<Void, FunctionError>)
     func hasEnded(_ environment: Environment)
+
+    // MARK: one that comes out of a snapshot
+
+    /// Its sandbox waits for the snapshot to be restored.
+    func isShell(_ environment: Environment)
+    func restoreEnded(_ environment: Environment)
+    /// The fault is the snapshot's, or ours. An event that the environment can do nothing for is given back.
+    func restoreFailed(_ environment: Environment, _ reason: Refusal, _ invocation: Invocation?)
+    /// The fault is the function's.
+    func hooksFailed(_ environment: Environment)
 }
 
 package final class Environment {
@@ -66,6 +76,31 @@ package final class Environment {
 
     package internal(set) var invocation: Invocation?
     package internal(set) var served = 0
+    // MARK: snapshots
+
+    /// What it is restored from; nothing for one whose processes are started.
+    package let snapshot: Snapshot?
+    let ready: Snapshot.Ready?
+    /// Of one that a snapshot is made of.
+    var maker: Maker?
+    /// Whether its runtime was told that it is restored before it serves.
+    var isSnapStart = false
+    package internal(set) var wasRestored = false
+    /// It waits in a pool, or shall.
+    package internal(set) var isToBeParked = false
+    /// It was made ahead of need, and has had no event.
+    package internal(set) var isForPool = false
+    /// It was made because somebody asked for a new one.
+    package internal(set) var isSurplus = false
+    /// Connections of the snapshot that were not taken up yet.
+    var connectionsToCome: [SnapshotMemo.Connection] = []
+    var restoringAt: UInt64 = 0
+    /// When the runtime's hooks began.
+    var releasedAt: UInt64 = 0
+    var hooksUS: UInt64 = 0
+    /// The first event was there before the sandbox.
+    var hasWaitedForSandbox = false
+
     /// Until the first init is over, well or not: any other is inside an invocation.
     var isFirstInit = true
     /// Why the last start failed.
@@ -88,8 +123,13 @@ package final class Environment {
         case external(name: String)
     }
 
-    package init(_ function: FunctionVersion, _ engine: Engine, _ owner: any EnvironmentOwner) {
+    /// - Parameter snapshot: one that is ready, to be restored
+    package init(
+        _ function: FunctionVersion, _ engine: Engine, _ owner: any EnvironmentOwner, from snapshot: Snapshot? = nil
+    ) {
         self.function = function
+        self.snapshot = snapshot
+        ready = snapshot?.ready
         self.engine = engine
         self.owner = owner
         sandbox = engine.warden.newID()
@@ -119,6 +159,8 @@ package final class Environment {
         }
     }
 
+    var isBeingCaptured: Bool { maker?.isAtWork == true }
+
     /// For an event; also one whose processes have failed, and that starts anew when one comes.
     package var isWaiting: Bool { phase == .idle || phase == .broken && invocation == nil }
 
@@ -127,8 +169,10 @@ package final class Environment {
     package var isFrozen: Bool { freezer.isFrozen }
 
     package func freeze() {
-        if phase == .idle { freezer.freeze() }
+        if phase == .idle || phase == .parked { freezer.freeze() }
     }
+
+    func park() -> Bool { advance(.park) }
 
     // MARK: the log
 

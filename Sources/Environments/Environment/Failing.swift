@@ -20,7 +20,8 @@ extension Environment {
     }
 
     func fail(_ failure: Failure) {
-        let wasStarting = phase == .starting
+        let wasStarting = phase == .starting || phase == .capturing
+        let wasRestoring = phase == .restoring
         // The answer to an invocation that has one already stays as it is.
         guard advance(.failed) else { return }
         if case .engine(let words) = failure {
@@ -28,7 +29,14 @@ extension Environment {
         }
         deadlineTimer?.cancel()
         freezer.thaw()
-        if wasStarting { initFailed(failure) } else { failInvocation(failure) }
+        if wasRestoring {
+            restoreFailed(because: failure)
+        } else if wasStarting {
+            initFailed(failure)
+        } else {
+            failInvocation(failure)
+        }
+        maker?.fail(Refusal(.snapshot, words(of: failure)))
         // On its way before the subscribers hear that it is over.
         telemetry.flush()
         clear(because: failure)
@@ -49,6 +57,13 @@ extension Environment {
         case .entrypoint(let words): .invalidEntrypoint(requestID, words)
         case .engine: .failure(requestID)
         }
+    }
+
+    /// For whoever reads why there is no snapshot.
+    private func words(of failure: Failure) -> String {
+        if case .engine(let words) = failure { return words }
+        let error = initError ?? error(of: failure, "")
+        return "\(error.type): \(error.message)"
     }
 
     private func failInvocation(_ failure: Failure) {
@@ -72,7 +87,7 @@ extension Environment {
         invocation.finish()
     }
 
-    private func answer(_ invocation: Invocation, _ error: FunctionError, body: [UInt8]?) {
+    func answer(_ invocation: Invocation, _ error: FunctionError, body: [UInt8]?) {
         invocation.result.error = error
         invocation.result.payload = body ?? error.payload
         invocation.result.contentType = "application/json"
@@ -89,7 +104,9 @@ extension Environment {
         if initError == nil {
             initError =
                 if case .timeout = failure, !inInvocation {
-                    FunctionError(type: "Sandbox.Timedout", message: "Init took longer than 10.00 seconds")
+                    FunctionError(
+                        type: "Sandbox.Timedout",
+                        message: "Init took longer than \(initLimit / 1_000_000_000).00 seconds")
                 } else {
                     error(of: failure, invocation?.requestID ?? "")
                 }
@@ -99,7 +116,7 @@ extension Environment {
         if case .timeout = failure { status = .timeout } else { status = .error(type: error.type) }
         log(
             lines.initReport(
-                engine.wallTime, durationUS: took, phase: inInvocation ? "invoke" : "init", status: status))
+                engine.wallTime, initType, durationUS: took, phase: inInvocation ? "invoke" : "init", status: status))
         tellExtensions()
         engine.metrics.initFailures += 1
         telemetry.initEnds(status: status, durationUS: took)

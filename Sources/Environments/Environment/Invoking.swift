@@ -9,9 +9,18 @@ extension Environment {
     /// Takes an event. The environment is idle, starting for this very event, or broken and starts anew for it.
     package func invoke(_ invocation: Invocation) {
         self.invocation = invocation
+        isForPool = false
         switch phase {
         case .idle: deliver()
+        case .parked:
+            invocation.result.phases.start = .pooled
+            deliver()
         case .broken: startAnew()
+        case .shell:
+            invocation.hasWaitedForStart = true
+            restore()
+        case .making:
+            (invocation.hasWaitedForStart, hasWaitedForSandbox) = (true, true)
         default: invocation.hasWaitedForStart = true  // Delivered when init is over.
         }
     }
@@ -23,11 +32,17 @@ extension Environment {
         beginInvocation(invocation, now)
         if served == 0 {
             // An init that failed is no part of it, and the one that followed is in the duration.
-            if phases.initUS > 0 { invocation.figures.initUS = phases.initUS }
+            if wasRestored {
+                (invocation.figures.restoreUS, invocation.figures.hooksUS) = (phases.restoreUS, hooksUS)
+            } else if phases.initUS > 0 {
+                invocation.figures.initUS = phases.initUS
+            }
         }
         if invocation.hasWaitedForStart {
             invocation.result.phases = phases
-            invocation.result.phases.start = .cold
+            invocation.result.phases.start = wasRestored ? .restored : .cold
+            // A shell that was there has cost this event nothing.
+            if wasRestored, !hasWaitedForSandbox { invocation.result.phases.sandboxUS = 0 }
         }
         served += 1
         let left = (invocation.deadline ?? now) - min(invocation.deadline ?? now, now)
@@ -102,6 +117,7 @@ extension Environment {
 
     func becomeIdle() {
         idleSince = engine.loop.now
+        if let maker, maker.isAtWork { return makerGoesOn(maker) }
         owner.isIdle(self)
     }
 }

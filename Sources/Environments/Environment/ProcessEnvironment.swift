@@ -14,8 +14,13 @@ enum ProcessEnvironment {
         variables.set("_HANDLER", configuration.handler)
         variables.set("LAMBDA_TASK_ROOT", "/var/task")
         variables.set("LAMBDA_RUNTIME_DIR", "/var/runtime")
-        variables.set("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/\(function.name)")
-        variables.set("AWS_LAMBDA_LOG_STREAM_NAME", environment.logStream)
+        // All that are restored would have the same: as in AWS, they have none.
+        if !environment.isSnapStart {
+            variables.set("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/\(function.name)")
+            variables.set("AWS_LAMBDA_LOG_STREAM_NAME", environment.logStream)
+        } else if environment.maker?.warmsUp == true, RuntimeCommand.isOurs(function) {
+            variables.set("MARTLET_WARM_UP", "1")
+        }
         if !configuration.runtime.hasPrefix("provided") {
             variables.set("AWS_EXECUTION_ENV", "AWS_Lambda_\(configuration.runtime)")
         }
@@ -72,7 +77,7 @@ enum ProcessEnvironment {
         variables.set("AWS_LAMBDA_FUNCTION_NAME", function.name)
         variables.set("AWS_LAMBDA_FUNCTION_VERSION", function.version)
         variables.set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", String(function.configuration.memoryMB))
-        variables.set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+        variables.set("AWS_LAMBDA_INITIALIZATION_TYPE", environment.initType.rawValue)
         variables.set("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
         return variables.all
     }
@@ -95,7 +100,9 @@ enum ProcessEnvironment {
 enum RuntimeCommand {
     static func of(_ function: FunctionVersion) -> [String] {
         // A managed runtime has a bootstrap of its own; otherwise the function or a layer brings one.
-        if !function.configuration.runtime.hasPrefix("provided") { return ["/var/runtime/bootstrap"] }
+        if isOurs(function) { return ["/var/runtime/bootstrap"] }
         return [function.content.figures.bootstrap ?? "/var/task/bootstrap"]
     }
+
+    static func isOurs(_ function: FunctionVersion) -> Bool { !function.configuration.runtime.hasPrefix("provided") }
 }

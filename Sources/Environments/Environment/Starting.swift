@@ -19,6 +19,7 @@ extension Environment {
             tmpMB: configuration.tmpMB,
             waived: engine.settings.waived.compactMap(Limit.init(rawValue:)))
         request.boost = true
+        if ready != nil { request.snapshot = snapshot?.name }
         engine.warden.create(request, for: self)
     }
 
@@ -27,6 +28,7 @@ extension Environment {
     /// Starts extensions and runtime, for the first time or anew.
     func startProcesses() {
         startingAt = Clock.now
+        isSnapStart = maker?.isAtWork == true
         (initError, initErrorBody) = (nil, nil)
         api.reset()
         extensions.reset(expecting: function.content.figures.extensions)
@@ -36,7 +38,7 @@ extension Environment {
         if isFirstInit {
             log(
                 lines.initStart(
-                    engine.wallTime, runtime: function.configuration.runtime, function: function.name,
+                    engine.wallTime, initType, runtime: function.configuration.runtime, function: function.name,
                     version: function.version))
             setInitTimer()
         }
@@ -46,11 +48,18 @@ extension Environment {
         if function.content.figures.extensions.isEmpty { startRuntime() }
     }
 
-    private func setInitTimer() {
-        deadlineTimer = engine.loop.at(startingAt + Self.initLimit) { [unowned self] in initTookTooLong() }
+    var initType: InitializationType { isSnapStart ? .snapStart : .onDemand }
+
+    /// Of an init that did not fail, only where a snapshot is made of it: as AWS does.
+    func reportInit(_ took: UInt64) {
+        log(lines.initReport(engine.wallTime, .snapStart, durationUS: took, phase: "init", status: .success))
     }
 
-    private func initTookTooLong() {
+    private func setInitTimer() {
+        deadlineTimer = engine.loop.at(startingAt + initLimit) { [unowned self] in initTookTooLong() }
+    }
+
+    func initTookTooLong() {
         drainLogs()
         fail(.timeout)
     }
@@ -74,14 +83,14 @@ extension Environment {
         }
     }
 
-    private func openRuntimeLog() throws(SystemError) -> LogPipe {
+    func openRuntimeLog() throws(SystemError) -> LogPipe {
         if let runtimeLog { return runtimeLog }
         let pipe = try LogPipe(engine.loop, self)
         runtimeLog = pipe
         return pipe
     }
 
-    private func openExtensionLog() throws(SystemError) -> LogPipe {
+    func openExtensionLog() throws(SystemError) -> LogPipe {
         if let extensionLog { return extensionLog }
         let receiver = ExtensionLines(self)
         let pipe = try LogPipe(engine.loop, receiver)
@@ -93,25 +102,36 @@ extension Environment {
 
     /// Runtime or extension has asked for an event: when all have, the environment is ready.
     func checkReady() {
-        guard api.runtime.state == .ready, extensions.allAreReady else { return }
+        guard api.runtime.state == .ready, extensions.allAreReady else { return checkRestore() }
         switch phase {
         case .starting: initIsOver()
+        case .restoring: restoreIsOver()
         case .finishing: invocationIsOver()
         default: break
         }
     }
 
+    /// The runtime asks for the restore that it was told to wait for.
+    private func checkRestore() {
+        guard api.runtime.state == .restoreReady else { return }
+        if phase == .restoring { return releaseRestored() }
+        if let maker, maker.isAtWork, phase == .starting, extensions.allAreReady { makerGoesOn(maker) }
+    }
+
     private func initIsOver() {
+        // Before its first event, unless it is warmed up by events.
+        if let maker, maker.isAtWork, !maker.warmsUp || maker.hasPrepared { return makerGoesOn(maker) }
         let took = (Clock.now - startingAt) / 1000
         extensions.closeRegistration()
         guard advance(.ready) else { return }
+        if maker?.isAtWork == true { reportInit(took) }
         tellExtensions()
         telemetry.initEnds(status: .success, durationUS: took)
         if isFirstInit {
             deadlineTimer?.cancel()
             engine.warden.settle(sandbox)
-            phases.initUS = took
-            engine.metrics.initDuration.add(took)
+            if phases.initUS == 0 { phases.initUS = took }
+            engine.metrics.initDuration.add(phases.initUS)
             isFirstInit = false
             owner.initEnded(self, .success(()))
         }
@@ -128,25 +148,39 @@ extension Environment: SandboxOwner {
         freezer = Freezer(given.take(.freeze))
         if let file = given.take(.peakMemory) { peakMemoryFile.add(file) }
         phases.sandboxUS = (Clock.now - createdAt) / 1000
-        guard advance(.made) else { return }
+        if ready == nil { guard advance(.made) else { return } }
         do throws(SystemError) {
-            if let listener = given.take(.runtimeAPI) { try api.server.listen(on: listener) }
-            if let listener = given.take(.runtimeSocket) { try api.server.listen(on: listener) }
+            if let listener = given.take(.runtimeAPI) { try api.server.listen(on: listener, number: RuntimeAPI.tcp) }
+            if let listener = given.take(.runtimeSocket) {
+                try api.server.listen(on: listener, number: RuntimeAPI.unix)
+            }
         } catch {
+            if ready != nil {
+                giveBack(because: Refusal(.step, "listen for the runtime: \(error)"))
+                return shutDown()
+            }
             return fail(.engine("listen for the runtime: \(error)"))
         }
-        startProcesses()
+        if ready != nil { becomeShell() } else { startProcesses() }
     }
 
     package func sandboxRefused(_ refusal: Refusal) {
-        engine.complain("a sandbox was refused", of: self, refusal.message)
+        if ready != nil {
+            giveBack(because: refusal)
+        } else {
+            engine.complain("a sandbox was refused", of: self, refusal.message)
+        }
         refusalWords = refusal.message
+        maker?.fail(refusal)
         isGone(FunctionError.failure(invocation?.requestID ?? ""))
     }
 
     package func sandboxEnded(_ outcome: Outcome) {
         self.outcome = outcome
         drainLogs()
+        if phase == .making || phase == .shell || phase == .restoring, ready != nil {
+            giveBack(because: Refusal(.step, "its sandbox has ended: \(outcome.reason)"))
+        }
         let requestID = invocation?.requestID ?? ""
         isGone(outcome.reason == .outOfMemory ? .outOfMemory(requestID) : .failure(requestID))
     }
@@ -183,9 +217,4 @@ extension Environment: SandboxOwner {
     }
 
     package func socketCame(_ socket: consuming FileDescriptor) { telemetry.socketCame(socket) }
-
-    package func sandboxCaptured(_ figures: CaptureFigures) {}
-    package func sandboxNotCaptured(_ refusal: Refusal) {}
-    package func sandboxRestored() {}
-    package func sandboxNotRestored(_ refusal: Refusal) {}
 }

@@ -17,12 +17,14 @@ extension RuntimeAPI {
     }
 
     func initError(_ exchange: HTTPExchange) {
+        // Older runtimes say it this way of a hook after a restore.
+        if runtime.state == .restoring { return restoreError(exchange) }
         guard go(.initError, exchange) else { return }
         environment.initReported(reportedError(exchange), body: exchange.isTooLarge ? nil : exchange.body)
         exchange.accept()
     }
 
-    private func reportedError(_ exchange: HTTPExchange) -> FunctionError {
+    func reportedError(_ exchange: HTTPExchange) -> FunctionError {
         FunctionError(
             type: FunctionError.type(fromHeader: exchange.head.fields["lambda-runtime-function-error-type"]),
             message: "the function reported an error")

@@ -61,6 +61,29 @@ final class Extensions {
     /// Whose request it is; nothing when nobody of that identifier has registered.
     func name(of exchange: HTTPExchange) -> String? { index(of: exchange).map { members[$0].name } }
 
+    // MARK: snapshots
+
+    var registered: [SnapshotMemo.Extension] {
+        members.map {
+            SnapshotMemo.Extension(
+                name: $0.name, identifier: $0.identifier, isExternal: $0.isExternal, events: $0.events)
+        }
+    }
+
+    /// Those that are restored: each has asked for its next event.
+    func takeUp(_ extensions: [SnapshotMemo.Extension]) {
+        members = extensions.map {
+            Member(
+                name: $0.name, identifier: $0.identifier, isExternal: $0.isExternal, events: $0.events, hasAsked: true)
+        }
+        isOpen = false
+    }
+
+    /// Whose waiting request it is.
+    func identifier(waitingWith exchange: HTTPExchange) -> String? {
+        members.first { $0.waiting === exchange }?.identifier
+    }
+
     // MARK: routes
 
     func register(_ exchange: HTTPExchange) {

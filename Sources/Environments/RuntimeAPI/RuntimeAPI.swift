@@ -12,10 +12,17 @@ final class RuntimeAPI: HTTPService {
     var runtime = RuntimeLife()
     /// The runtime's request for an event, as long as there is none.
     var waiting: HTTPExchange?
+    /// Its request for the restore that it was told to wait for.
+    var waitingForRestore: HTTPExchange?
     /// The answer whose body is on its way in.
     private var answering: HTTPExchange?
     /// The event that the runtime has.
     var current: (invocation: Invocation, deadlineMS: UInt64)?
+
+    /// The numbers of the two listeners.
+    static let tcp: UInt8 = 1
+    static let unix: UInt8 = 2
+    static let socketName = "martlet-runtime"
 
     /// More than any runtime needs, and few enough that a function that opens what it can harms nobody.
     private static let mostConnections = 128
@@ -38,12 +45,12 @@ final class RuntimeAPI: HTTPService {
     /// A runtime begins anew; what connections an earlier one had are over.
     func reset() {
         runtime = RuntimeLife()
-        (waiting, current, answering) = (nil, nil, nil)
+        (waiting, waitingForRestore, current, answering) = (nil, nil, nil, nil)
         server.closeConnections()
     }
 
     func plan(_ exchange: HTTPExchange) -> BodyPlan {
-        guard let route = RuntimeRoute(path: exchange.head.path) else {
+        guard let route = RuntimeRoute(path: exchange.head.path), isThere(route) else {
             exchange.answer(404, type: "text/plain; charset=utf-8", body: Array("404 page not found\n".utf8))
             return .collect(limit: 0)
         }
@@ -56,6 +63,14 @@ final class RuntimeAPI: HTTPService {
             return streamedResponse(exchange, id: id) ?? collectAnswer(exchange, id: id, .response)
         case .invocationError(let id): return collectAnswer(exchange, id: id, .errorResponse)
         default: return .collect(limit: Self.longestMessage)
+        }
+    }
+
+    /// Those about restoring are there only for a runtime that was told of it.
+    private func isThere(_ route: RuntimeRoute) -> Bool {
+        switch route {
+        case .restoreNext, .restoreError: environment.isSnapStart
+        default: true
         }
     }
 
@@ -82,6 +97,8 @@ final class RuntimeAPI: HTTPService {
         case .response(let id): response(exchange, id: id)
         case .invocationError(let id): invocationError(exchange, id: id)
         case .initError: initError(exchange)
+        case .restoreNext: restoreNext(exchange)
+        case .restoreError: restoreError(exchange)
         case .ping: exchange.answer(200, type: "text/plain; charset=utf-8", body: Array("pong".utf8))
         case .register: environment.extensions.register(exchange)
         case .extensionNext: environment.extensions.next(exchange)

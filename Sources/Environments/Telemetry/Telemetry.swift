@@ -12,6 +12,8 @@ final class Telemetry {
     /// Those that wait for a socket, in the order in which they asked.
     private var waitingForSockets: [TelemetrySubscription] = []
     private var initStarted = ""
+    /// As they came.
+    private(set) var requests: [String] = []
 
     init(_ environment: Environment) { self.environment = environment }
 
@@ -31,13 +33,8 @@ final class Telemetry {
         }
         do throws(TelemetryOptions.Invalid) {
             let options = try TelemetryOptions(body: exchange.body)
-            let subscription = TelemetrySubscription(options, environment.engine.loop) { [unowned self] subscription in
-                waitingForSockets.append(subscription)
-                environment.engine.warden.askForSocket(in: environment.sandbox)
-            }
-            subscriptions.append(subscription)
-            // While it can be had: from an environment that is frozen nothing comes.
-            subscription.prepare()
+            let subscription = begin(options)
+            requests.append(String(decoding: exchange.body, as: UTF8.self))
             exchange.answer(200, type: "text/plain; charset=utf-8", body: Array("\"OK\"".utf8))
             tell(
                 .platform, "platform.telemetrySubscription",
@@ -49,6 +46,26 @@ final class Telemetry {
         } catch {
             exchange.refuse(400, type: "ValidationError", error.message)
         }
+    }
+
+    private func begin(_ options: TelemetryOptions) -> TelemetrySubscription {
+        let subscription = TelemetrySubscription(options, environment.engine.loop) { [unowned self] subscription in
+            waitingForSockets.append(subscription)
+            environment.engine.warden.askForSocket(in: environment.sandbox)
+        }
+        subscriptions.append(subscription)
+        // While it can be had: from an environment that is frozen nothing comes.
+        subscription.prepare()
+        return subscription
+    }
+
+    /// Those who subscribed before a snapshot was made hear of what comes after it is restored.
+    func takeUp(_ requests: [String]) {
+        for request in requests {
+            guard let options = try? TelemetryOptions(body: Array(request.utf8)) else { continue }
+            _ = begin(options)
+        }
+        self.requests = requests
     }
 
     func socketCame(_ socket: consuming FileDescriptor) {
@@ -63,7 +80,7 @@ final class Telemetry {
 
     func close() {
         for subscription in subscriptions { subscription.close() }
-        (subscriptions, waitingForSockets) = ([], [])
+        (subscriptions, waitingForSockets, requests) = ([], [], [])
     }
 
     // MARK: what happens
@@ -77,7 +94,7 @@ final class Telemetry {
     private func replayBeginning(to subscription: TelemetrySubscription) {
         let function = environment.function
         let record = JSON.object([
-            ("initializationType", .text("on-demand")), ("phase", .text(phase)),
+            ("initializationType", .text(environment.initType.rawValue)), ("phase", .text(phase)),
             ("runtimeVersion", .text(function.configuration.runtime)), ("functionName", .text(function.name)),
             ("functionVersion", .text(function.version)),
         ])
@@ -90,7 +107,8 @@ final class Telemetry {
     func initEnds(status: InvocationFigures.Status, durationUS: UInt64) {
         guard isWanted else { return }
         var done: [(String, JSON)] = [
-            ("initializationType", .text("on-demand")), ("phase", .text(phase)), ("status", .text(status.name)),
+            ("initializationType", .text(environment.initType.rawValue)), ("phase", .text(phase)),
+            ("status", .text(status.name)),
         ]
         if case .error(let type) = status { done.append(("errorType", .text(type))) }
         tell(.platform, "platform.initRuntimeDone", .object(done))
@@ -98,9 +116,31 @@ final class Telemetry {
         tell(
             .platform, "platform.initReport",
             .object([
-                ("initializationType", .text("on-demand")), ("phase", .text(phase)), ("status", .text(status.name)),
+                ("initializationType", .text(environment.initType.rawValue)), ("phase", .text(phase)),
+                ("status", .text(status.name)),
                 ("metrics", metrics),
             ]))
+    }
+
+    func restoreStarts() {
+        guard isWanted else { return }
+        let function = environment.function
+        tell(
+            .platform, "platform.restoreStart",
+            .object([
+                ("runtimeVersion", .text(function.configuration.runtime)), ("functionName", .text(function.name)),
+                ("functionVersion", .text(function.version)), ("instanceId", .text(environment.id)),
+            ]))
+    }
+
+    func restoreEnds(status: InvocationFigures.Status, durationUS: UInt64) {
+        guard isWanted else { return }
+        var done: [(String, JSON)] = [("status", .text(status.name))]
+        if case .error(let type) = status { done.append(("errorType", .text(type))) }
+        tell(.platform, "platform.restoreRuntimeDone", .object(done))
+        tell(
+            .platform, "platform.restoreReport",
+            .object(done + [("metrics", .object([("durationMs", ReportLines.number(durationUS))]))]))
     }
 
     func extensionState(_ name: String, _ state: String, _ events: [String]) {
@@ -147,6 +187,10 @@ final class Telemetry {
             ("memorySizeMB", .integer(Int64(figures.memoryMB))), ("maxMemoryUsedMB", .integer(Int64(figures.peakMB))),
         ]
         if let initUS = figures.initUS { metrics.append(("initDurationMs", ReportLines.number(initUS))) }
+        if let restoreUS = figures.restoreUS {
+            metrics.append(("restoreDurationMs", ReportLines.number(restoreUS)))
+            metrics.append(("billedRestoreDurationMs", .integer(Int64(figures.billedRestoreMS))))
+        }
         tell(
             .platform, "platform.report",
             .object(

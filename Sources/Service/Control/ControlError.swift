@@ -35,6 +35,20 @@ struct ControlError: Error {
         message: "there are as many environments as there may be, and all are busy",
         action: "try again later, or raise --max-environments")
 
+    static func reserved(_ most: UInt32) -> ControlError {
+        ControlError(
+            status: 429, type: "TooManyRequests",
+            message: "the function has all the environments that it may have, \(most), and all are busy",
+            action: "try again later, or deploy it with more reserved")
+    }
+
+    static func noSnapshot(_ reason: String) -> ControlError {
+        ControlError(
+            status: 409, type: "NoSnapshot", message: reason,
+            action: "have one made (POST /v1/functions/NAME/snapshot, or martlet snapshot create NAME), or leave the "
+                + "start to the engine")
+    }
+
     static let closing = ControlError(
         status: 503, type: "ShuttingDown", message: "the engine is shutting down", action: "try again when it is back")
 

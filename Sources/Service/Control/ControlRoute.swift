@@ -9,6 +9,8 @@ package enum ControlRoute: Equatable, Sendable {
     case function(String)
     case invokeFunction(String)
     case logs(String)
+    case snapshot(String)
+    case snapshots, pools
     case environments
     case environment(String)
     case invokeEnvironment(String)
@@ -52,6 +54,9 @@ package enum ControlRoute: Equatable, Sendable {
         case ("functions", 2, _): self = .function(name)
         case ("functions", 3, "invoke"): self = .invokeFunction(name)
         case ("functions", 3, "logs"): self = .logs(name)
+        case ("functions", 3, "snapshot"): self = .snapshot(name)
+        case ("snapshots", 1, _): self = .snapshots
+        case ("pools", 1, _): self = .pools
         case ("environments", 1, _): self = .environments
         case ("environments", 2, _): self = .environment(name)
         case ("environments", 3, "invoke"): self = .invokeEnvironment(name)
@@ -62,7 +67,8 @@ package enum ControlRoute: Equatable, Sendable {
 
     package var methods: [HTTPMethod] {
         switch self {
-        case .health, .metrics, .openAPI, .functions, .logs, .events: [.get]
+        case .health, .metrics, .openAPI, .functions, .logs, .events, .snapshots, .pools: [.get]
+        case .snapshot: [.get, .post, .delete]
         case .function: [.get, .put, .delete]
         case .invokeFunction, .invokeEnvironment: [.post]
         case .environments: [.get, .post]

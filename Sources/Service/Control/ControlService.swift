@@ -71,6 +71,11 @@ final class ControlService: HTTPService {
         case (.function(let name), .put): try putFunction(name, exchange)
         case (.function(let name), .delete): try deleteFunction(name, exchange)
         case (.function(let name), _): exchange.answer(200, try function(name).json)
+        case (.snapshot(let name), .post): try makeSnapshot(name, exchange)
+        case (.snapshot(let name), .delete): try removeSnapshot(name, exchange)
+        case (.snapshot(let name), _): try describeSnapshot(name, exchange)
+        case (.snapshots, _): listSnapshots(exchange)
+        case (.pools, _): listPools(exchange)
         case (.logs(let name), _): try logs(name, exchange)
         case (.environments, .post): try startEnvironment(exchange)
         case (.environments, _): exchange.answer(200, .object([("environments", .list(dispatcher.all.map(\.json)))]))
@@ -108,7 +113,9 @@ final class ControlService: HTTPService {
                 counts[index].count += 1
             }
         }
-        let text = engine.metrics.text(environments: counts, functions: store.all.count)
+        let text = engine.metrics.text(
+            environments: counts, functions: store.all.count,
+            snapshots: dispatcher.snapshots.known.count { $0.ready != nil })
         exchange.answer(200, type: "text/plain; version=0.0.4; charset=utf-8", body: Array(text.utf8))
     }
 }

@@ -66,6 +66,8 @@ extension ControlError {
         case .noRoom: self = .noRoom
         case .closing: self = .closing
         case .busy, .notReady: self = .busy
+        case .reserved(let most): self = .reserved(most)
+        case .noSnapshot(let reason): self = .noSnapshot(reason)
         }
     }
 }
@@ -82,6 +84,9 @@ extension Environment {
 
 extension Phases {
     var startJSON: JSON {
-        .object([("sandbox_us", .integer(Int64(sandboxUS))), ("init_us", .integer(Int64(initUS)))])
+        .object([
+            ("sandbox_us", .integer(Int64(sandboxUS))), ("restore_us", .integer(Int64(restoreUS))),
+            ("init_us", .integer(Int64(initUS))),
+        ])
     }
 }

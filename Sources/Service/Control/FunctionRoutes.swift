@@ -14,6 +14,7 @@ extension ControlService {
             switch result {
             case .success(let function):
                 log.note("deployed", [("function", name), ("revision", function.revision)])
+                dispatcher.snapshots.deployed(function)
                 exchange.answer(isNew ? 201 : 200, function.json)
             case .failure(let failure): refuse(failure).send(to: exchange)
             }

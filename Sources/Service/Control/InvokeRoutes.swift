@@ -48,6 +48,10 @@ extension ControlService {
         invocation.clientContext = try Self.encodedJSON(fields["martlet-client-context"], "Martlet-Client-Context")
         invocation.identity = try Self.encodedJSON(fields["martlet-identity"], "Martlet-Identity")
         invocation.wantsLogTail = try exchange.choice("martlet-log", of: ["none", "tail"]) == "tail"
+        if fields["martlet-start"] != nil {
+            let mode = try exchange.choice("martlet-start", of: StartMode.allCases.map(\.rawValue))
+            invocation.mode = StartMode(rawValue: mode)
+        }
         invocation.isStreamed =
             try exchange.choice("martlet-response-mode", of: ["buffered", "streaming"]) == "streaming"
         return invocation
@@ -98,6 +102,8 @@ private final class ControlCaller: InvocationCaller {
         writer.put(result.phases.start.rawValue)
         writer.put("\r\nMartlet-Phases: sandbox=")
         writer.put(Int(result.phases.sandboxUS))
+        writer.put(", restore=")
+        writer.put(Int(result.phases.restoreUS))
         writer.put(", init=")
         writer.put(Int(result.phases.initUS))
         writer.put(", invoke=")

@@ -57,9 +57,10 @@ extension OpenAPI {
     private static let invokeFunction = Operation(
         method: "post", id: "invokeFunction",
         summary: "Gives an event to the function, in an environment that waits for one or is made for it.",
-        parameters: [.parameter("name")] + invocationParameters, body: event,
+        parameters: [.parameter("name"), .parameter("start")] + invocationParameters, body: event,
         answers: [
-            (200, .response("Invoked")), (404, .response("NotFound")), (429, .response("NoRoom")),
+            (200, .response("Invoked")), (404, .response("NotFound")), (409, .response("NoSnapshot")),
+            (429, .response("NoRoom")),
             (503, .response("Unavailable")),
         ])
 

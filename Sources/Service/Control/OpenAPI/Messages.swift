@@ -19,6 +19,15 @@ extension OpenAPI {
             "schema": ["enum": ["buffered", "streaming"], "default": "buffered"],
             "description": "Whether the answer comes as the function makes it.",
         ],
+        "start": [
+            "name": "Martlet-Start", "in": "header",
+            "schema": ["enum": .list(StartMode.allCases.map { .text($0.rawValue) })],
+            "description": """
+            Where the event finds its environment; otherwise the function says. auto: one that waits, else one of the \
+            pool, else one from the snapshot, else a new one. cold: always a new one. restore: always a new one from the \
+            snapshot. pooled: one of the pool, or from the snapshot. warm: one that waits, else as auto.
+            """,
+        ],
         "context": [
             "name": "Martlet-Client-Context", "in": "header",
             "schema": ["type": "string", "contentEncoding": "base64", "contentMediaType": "application/json"],
@@ -50,9 +59,16 @@ extension OpenAPI {
         "environment": [
             "schema": ["type": "string"], "description": "Which one had the event; empty when none could be made.",
         ],
-        "started": ["schema": ["enum": ["cold", "warm"]], "description": "Cold: it was started for this event."],
+        "started": [
+            "schema": ["enum": ["cold", "restored", "pooled", "warm"]],
+            "description": """
+            Cold: it was started for this event; restored: from a snapshot; pooled: from a snapshot, ahead of the event.
+            """,
+        ],
         "phases": [
-            "schema": ["type": "string", "pattern": "^sandbox=[0-9]+, init=[0-9]+, invoke=[0-9]+$"],
+            "schema": [
+                "type": "string", "pattern": "^sandbox=[0-9]+, restore=[0-9]+, init=[0-9]+, invoke=[0-9]+$",
+            ],
             "description": "How long each took, in microseconds.",
         ],
         "functionError": [
@@ -86,6 +102,7 @@ extension OpenAPI {
         "BadRequest": error("the request cannot be understood, or came too slowly; what is wrong is said"),
         "TooLarge": error("the body is larger than this route takes"),
         "NotFound": error("there is nothing of that name, or it cannot be a name"),
+        "NoSnapshot": error("there is no snapshot to start from; why is said"),
         "Busy": error("the environment has an event, or is about to end"),
         "NoRoom": later("there are as many environments as there may be, and all are busy"),
         "Unavailable": later("the engine is shutting down, or cannot store anything now"),

@@ -24,7 +24,7 @@ package enum OpenAPI {
     static let bytes = document.bytes
 
     private static let paths: [(path: String, operations: [Operation])] =
-        functionPaths + environmentPaths + enginePaths
+        functionPaths + snapshotPaths + environmentPaths + enginePaths
 
     struct Operation {
         let method: String

@@ -7,7 +7,7 @@ import Wire
 extension OpenAPI {
     static let schemas: JSON = [
         "Function": function, "Deployment": deployment, "Tree": tree, "Environment": environment, "Start": start,
-        "Event": eventLine, "Error": error, "InitError": initError,
+        "Snapshot": snapshotSchema, "Pool": poolSchema, "Event": eventLine, "Error": error, "InitError": initError,
     ]
 
     /// A value of a query: a switch.
@@ -15,33 +15,34 @@ extension OpenAPI {
 
     // MARK: functions
 
-    private static let configuration: JSON = [
-        "runtime": [
-            "type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$", "default": "provided",
-            "description": "One of the root file systems of the engine.",
-        ],
-        "handler": [
-            "type": "string", "pattern": #"^[^\u0000-\u0020\u007f]*$"#, "maxLength": 128,
-            "description": "What the runtime calls; at most 128 bytes. Needed by every runtime but provided.",
-        ],
-        "memory": .wholeNumber(FunctionConfiguration.memoryRange, usually: 128, "MB"),
-        "timeout": .wholeNumber(FunctionConfiguration.timeoutRange, usually: 3, "Seconds for an event."),
-        "tmp": .wholeNumber(FunctionConfiguration.tmpRange, usually: 512, "MB of /tmp."),
-        "environment": [
-            "type": "object", "additionalProperties": ["type": "string"],
-            "propertyNames": ["pattern": "^[A-Za-z][A-Za-z0-9_]+$"],
-            "description": .text(
-                """
-                Variables of the function's processes: at most \(FunctionConfiguration.mostEnvironmentBytes) bytes of \
-                names and values, without zero bytes. The names that AWS Lambda reserves are reserved.
-                """),
-        ],
-        "log_format": [
-            "enum": .list(FunctionConfiguration.LogFormat.allCases.map { .text($0.rawValue) }), "default": "Text",
-        ],
-        "log_level": ["enum": .list(FunctionConfiguration.logLevels.map(JSON.text)), "default": "INFO"],
-        "description": ["type": "string", "maxLength": 256, "description": "At most 256 bytes."],
-    ]
+    private static let configuration =
+        ([
+            "runtime": [
+                "type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$", "default": "provided",
+                "description": "One of the root file systems of the engine.",
+            ],
+            "handler": [
+                "type": "string", "pattern": #"^[^\u0000-\u0020\u007f]*$"#, "maxLength": 128,
+                "description": "What the runtime calls; at most 128 bytes. Needed by every runtime but provided.",
+            ],
+            "memory": .wholeNumber(FunctionConfiguration.memoryRange, usually: 128, "MB"),
+            "timeout": .wholeNumber(FunctionConfiguration.timeoutRange, usually: 3, "Seconds for an event."),
+            "tmp": .wholeNumber(FunctionConfiguration.tmpRange, usually: 512, "MB of /tmp."),
+            "environment": [
+                "type": "object", "additionalProperties": ["type": "string"],
+                "propertyNames": ["pattern": "^[A-Za-z][A-Za-z0-9_]+$"],
+                "description": .text(
+                    """
+                    Variables of the function's processes: at most \(FunctionConfiguration.mostEnvironmentBytes) bytes of \
+                    names and values, without zero bytes. The names that AWS Lambda reserves are reserved.
+                    """),
+            ],
+            "log_format": [
+                "enum": .list(FunctionConfiguration.LogFormat.allCases.map { .text($0.rawValue) }), "default": "Text",
+            ],
+            "log_level": ["enum": .list(FunctionConfiguration.logLevels.map(JSON.text)), "default": "INFO"],
+            "description": ["type": "string", "maxLength": 256, "description": "At most 256 bytes."],
+        ] as JSON).with(starts)
 
     private static let function: JSON = [
         "type": "object", "additionalProperties": false,
@@ -119,8 +120,9 @@ extension OpenAPI {
             "served": ["type": "integer", "minimum": 0, "description": "Events that were given to it."],
             "log_stream": ["type": "string"],
             "phases": [
-                "type": "object", "required": ["sandbox_us", "init_us"], "additionalProperties": false,
-                "properties": ["sandbox_us": microseconds, "init_us": microseconds],
+                "type": "object", "required": ["sandbox_us", "restore_us", "init_us"],
+                "additionalProperties": false,
+                "properties": ["sandbox_us": microseconds, "restore_us": microseconds, "init_us": microseconds],
             ],
         ],
     ]
@@ -141,10 +143,10 @@ extension OpenAPI {
     ]
 
     private static let eventLine: JSON = [
-        "type": "object", "required": ["time", "event", "environment"], "additionalProperties": false,
+        "type": "object", "required": ["time", "event"], "additionalProperties": false,
         "properties": [
-            "time": time, "event": ["enum": ["environment", "refused", "fault"]], "environment": ["type": "string"],
-            "function": name, "state": state,
+            "time": time, "event": ["enum": ["environment", "snapshot", "refused", "fault"]],
+            "environment": ["type": "string"], "function": name, "state": ["type": "string"],
             "because": ["enum": .list(EnvironmentLife.Event.allCases.map { .text($0.rawValue) })],
             "reason": ["type": "string"],
         ],

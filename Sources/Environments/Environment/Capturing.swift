@@ -1,0 +1,132 @@
+// An environment of which a snapshot is made: warmed up, then quiet, then captured; and it lives on. The runtime of one
+// is told that its initialisation is of the kind snap-start: it runs its hooks, and asks for the restore that it believes
+// to be the next thing to happen. One that knows nothing of that is captured where it asks for its first event.
+
+import Lambda
+import Linux
+import Reactor
+package import Wire
+
+extension Environment {
+    /// A capture that takes longer is none.
+    private static let captureLimit: UInt64 = 60_000_000_000
+
+    /// AWS gives the init of a snapshot this long, and more where an event may take more.
+    var initLimit: UInt64 {
+        guard let maker, maker.isAtWork else { return Self.initLimit }
+        return UInt64(max(130, function.configuration.timeoutSeconds)) * 1_000_000_000
+    }
+
+    /// The runtime has asked for an event, or for its restore, and every extension for its next event.
+    func makerGoesOn(_ maker: Maker) {
+        // A runtime that asks for its restore without an event before it cannot be warmed up.
+        if api.runtime.state == .ready, let event = maker.nextEvent() {
+            let invocation = Invocation(
+                function, payload: Array(event.utf8), requestID: Names.uuid(engine.randoms.take(16)),
+                traceID: engine.newTraceID(), maker)
+            invocation.hasWaitedForStart = true
+            return invoke(invocation)
+        }
+        if api.runtime.state == .ready, maker.warmsUp, !maker.hasPrepared, RuntimeCommand.isOurs(function) {
+            maker.hasPrepared = true
+            if phase == .idle { guard advance(.prepare) else { return } }
+            return api.tellToPrepare()
+        }
+        becomeQuiet(maker)
+    }
+
+    private func becomeQuiet(_ maker: Maker) {
+        extensions.closeRegistration()
+        let took = (Clock.now - startingAt) / 1000
+        drainLogs()
+        guard advance(.quiet) else { return }
+        deadlineTimer?.cancel()
+        telemetry.flush()
+        if isFirstInit {
+            phases.initUS = took
+            reportInit(took)
+        }
+        do throws(Refusal) {
+            let memo = try memo()
+            maker.begin(memo)
+            let logs = try logEnds()
+            deadlineTimer = engine.loop.after(Self.captureLimit) { [unowned self] in
+                fail(.engine("its capture took longer than a minute"))
+            }
+            engine.warden.capture(
+                CaptureRequest(snapshot: maker.snapshot.name, memo: memo.text), in: sandbox, logs: logs)
+        } catch {
+            sandboxNotCaptured(error)
+        }
+    }
+
+    /// What is on each connection, and who is inside. Refused when something goes on that a restored one could not know.
+    private func memo() throws(Refusal) -> SnapshotMemo {
+        var memo = SnapshotMemo()
+        for standing in api.server.standings {
+            guard standing.isSilent else {
+                throw Refusal(.snapshot, "a request to the Runtime API is on its way, or an answer was not taken")
+            }
+            var connection = SnapshotMemo.Connection(port: nil, pending: .none)
+            if standing.place.listener == RuntimeAPI.tcp {
+                guard let port = standing.place.port else { continue }
+                connection.port = port
+            }
+            if let exchange = standing.waiting {
+                guard let pending = api.pending(exchange) else {
+                    throw Refusal(.snapshot, "a request to the Runtime API has no answer yet")
+                }
+                connection.pending = pending
+            }
+            memo.connections.append(connection)
+        }
+        if memo.connections.count(where: { $0.port == nil }) > 1 {
+            throw Refusal(.snapshot, "the runtime has more than one connection to \(RuntimeAPI.socketName)")
+        }
+        memo.processes = processes.map { number, role in
+            if case .external(let name) = role {
+                return SnapshotMemo.Process(number: number, name: name)
+            }
+            return SnapshotMemo.Process(number: number, name: nil)
+        }
+        memo.extensions = extensions.registered
+        memo.subscriptions = telemetry.requests
+        if memo.text.utf8.count > CaptureRequest.longestMemo {
+            throw Refusal(.snapshot, "extensions and their subscriptions take too much to be kept with it")
+        }
+        return memo
+    }
+
+    /// The runtime's, and that of extensions, whether there are any or not.
+    private func logEnds() throws(Refusal) -> [Int32] {
+        do throws(SystemError) {
+            let (runtime, extensions) = (try openRuntimeLog(), try openExtensionLog())
+            return [runtime.writeEnd.raw, extensions.writeEnd.raw]
+        } catch {
+            throw Refusal(.snapshot, "make a pipe for logs: \(error)")
+        }
+    }
+
+    // MARK: afterwards
+
+    package func sandboxCaptured(_ figures: CaptureFigures) {
+        guard let maker, advance(.captured) else { return }
+        maker.end(figures)
+        afterCapture()
+    }
+
+    package func sandboxNotCaptured(_ refusal: Refusal) {
+        guard let maker, advance(.captured) else { return }
+        maker.fail(refusal)
+        afterCapture()
+    }
+
+    /// It goes on as one that was restored: its runtime's hooks run, then it asks for its first event.
+    private func afterCapture() {
+        deadlineTimer?.cancel()
+        restoringAt = Clock.now
+        deadlineTimer = engine.loop.after(Self.restoreLimit) { [unowned self] in initTookTooLong() }
+        if api.runtime.state == .restoreReady { api.release() }
+        checkReady()
+    }
+}

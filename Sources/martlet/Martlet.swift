@@ -33,6 +33,8 @@ enum Martlet {
         case "delete": return FunctionCommands.delete(arguments)
         case "init": return EnvironmentCommands.start(arguments)
         case "ps": return EnvironmentCommands.list(arguments)
+        case "snapshot": return SnapshotCommands.run(arguments)
+        case "bench": return BenchCommand.run(arguments)
         case "shutdown": return EnvironmentCommands.shutDown(arguments)
         case "help", "--help", "-h": return help(arguments.first)
         case "--version":

@@ -6,14 +6,17 @@ import Wire
 enum DeployCommand {
     static func run(_ arguments: [String]) -> Int32 {
         var function = FunctionOptions()
+        var starts = StartOptions()
         return Command.client(Help.deploy) {
             try ClientOptions("deploy", arguments, ["NAME", "CODE"]) { (name, reader) throws(UsageError) in
-                try function.take(name, from: &reader)
+                if try function.take(name, from: &reader) { return true }
+                return try starts.take(name, from: &reader)
             }
         } _: { options in
             let name = options.words[0]
+            let warmUp = try starts.members()
             let (code, layers) = try function.readFiles(options.words[1])
-            var members = function.members
+            var members = function.members + warmUp
             members.append(("code", try packed(code)))
             if !layers.isEmpty { members.append(("layers", .list(try layers.map(packed)))) }
             let body = JSON.object(members).bytes

@@ -19,7 +19,9 @@ enum EnvironmentCommands {
                 Terminal.print(json["id"]?.text ?? "")
                 let rows = [
                     ["took µs", "phase"], [number(json["phases"]?["sandbox_us"]), "the sandbox is made"],
-                    [number(json["phases"]?["init_us"]), "runtime and code start"],
+                    json["phases"]?["restore_us"]?.integer ?? 0 > 0
+                        ? [number(json["phases"]?["restore_us"]), "the snapshot is restored"]
+                        : [number(json["phases"]?["init_us"]), "runtime and code start"],
                 ]
                 Terminal.note(Terminal.table(rows, right: [0]))
             }
@@ -58,12 +60,14 @@ enum EnvironmentCommands {
                     [
                         one["id"]?.text ?? "", one["function"]?.text ?? "",
                         one["frozen"]?.bool == true ? "frozen" : one["state"]?.text ?? "", number(one["served"]),
-                        number(one["phases"]?["sandbox_us"]), number(one["phases"]?["init_us"]),
+                        number(one["phases"]?["sandbox_us"]), number(one["phases"]?["restore_us"]),
+                        number(one["phases"]?["init_us"]),
                     ]
                 }
                 Terminal.print(
                     Terminal.table(
-                        [["id", "function", "state", "events", "sandbox µs", "init µs"]] + rows, right: [3, 4, 5]))
+                        [["id", "function", "state", "events", "sandbox µs", "restore µs", "init µs"]] + rows,
+                        right: [3, 4, 5, 6]))
             }
             return ExitStatus.success
         }

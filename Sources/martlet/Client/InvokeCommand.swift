@@ -1,12 +1,14 @@
 // `martlet invoke`: an event for a function, and its answer.
 
 import Environments
+import Lambda
 import Linux
 import Wire
 
 enum InvokeCommand {
     private struct Own {
         var environment: String?
+        var start: StartMode?
         var clientContext: String?
         var log = false
         var stream = false
@@ -15,6 +17,7 @@ enum InvokeCommand {
         mutating func take(_ name: String, _ reader: inout OptionReader) throws(UsageError) -> Bool {
             switch name {
             case "--environment": environment = try reader.value(of: name)
+            case "--start": start = try reader.name(of: name, StartMode.self)
             case "--client-context": clientContext = try reader.value(of: name)
             case "--log": log = true
             case "--stream": stream = true
@@ -41,10 +44,14 @@ enum InvokeCommand {
             throw UsageError(
                 message: "--stream prints the answer as it comes, and goes with none of --log, --explain, --json")
         }
+        if own.start != nil, own.environment != nil {
+            throw UsageError(message: "--start chooses an environment, and so does --environment: give one of them")
+        }
         let name = options.words[0]
         let event = try EventSource.read(options.word(1))
         var fields = [("Content-Type", "application/json")]
         if own.log { fields.append(("Martlet-Log", "tail")) }
+        if let start = own.start { fields.append(("Martlet-Start", start.rawValue)) }
         if own.stream { fields.append(("Martlet-Response-Mode", "streaming")) }
         if let context = own.clientContext {
             try EventSource.check(Array(context.utf8), "--client-context")
@@ -100,6 +107,7 @@ extension InvocationReport {
             guard pair.count == 2, let value = UInt64(pair[1]) else { continue }
             switch pair[0] {
             case "sandbox": phases.sandboxUS = value
+            case "restore": phases.restoreUS = value
             case "init": phases.initUS = value
             case "invoke": phases.invokeUS = value
             default: break

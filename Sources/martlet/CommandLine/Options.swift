@@ -22,7 +22,7 @@ struct OptionReader {
     }
 
     private var inlineValue: String?
-    private static let short = ["-h": "--help", "-f": "--follow"]
+    private static let short = ["-h": "--help", "-f": "--follow", "-n": "--count"]
 
     mutating func next() throws(UsageError) -> Item? {
         if let value = inlineValue {

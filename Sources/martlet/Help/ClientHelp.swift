@@ -23,6 +23,12 @@ extension Help {
           EVENT is JSON, @FILE, or - for standard input; without one it is {}.
 
           --environment ID     this environment, and no other
+          --start MODE         where it finds its environment:
+                                 auto     one that waits, else from the pool, else from the snapshot, else a new one
+                                 cold     always a new one, started from nothing
+                                 restore  always a new one, from the snapshot
+                                 pooled   one of the pool; when that is empty, from the snapshot
+                                 warm     one that waits; when there is none, as with auto
           --log                the end of the log of this invocation (4 KB), on standard error
           --stream             the answer as it comes, where the function streams it
           --client-context J   JSON that the function finds in its context

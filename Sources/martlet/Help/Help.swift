@@ -15,6 +15,8 @@ enum Help {
         case "init": start
         case "shutdown": shutdown
         case "ps": ps
+        case "snapshot": snapshot
+        case "bench": bench
         case "functions": functions
         case "logs": logs
         case "delete": delete
@@ -47,6 +49,10 @@ enum Help {
           init       start one ahead of any event
           ps         list those that there are
           shutdown   end one
+
+        snapshots
+          snapshot   make, list, inspect or delete what new environments start from
+          bench      measure how a function starts, beside its interpreter alone
 
           help       this text, or that of a command: martlet help run
 

@@ -65,6 +65,14 @@ extension Help {
           NAME has letters, digits, - and _, at most 64. What is not given is as for a new function.
 
         \(function)
+        how its environments start
+          --snapshot           from a snapshot of an initialised one, made in the background
+          --warm-up FILE       events, one a line, that are run before it is made, so that what they load is in it
+          --provisioned N      at least so many wait, restored, 0 to 1000 (0)
+          --reserved N         no more environments than these at a time (as many as the engine has)
+          --start MODE         where events find theirs: auto, cold, restore, pooled or warm (auto);
+                               'martlet help invoke' says what each is
+
           --json               the function as the engine has it, on standard output
 
         \(engine)
@@ -73,6 +81,7 @@ extension Help {
 
         examples
           martlet deploy hello hello.py
+          martlet deploy hello hello.py --snapshot --provisioned 2
           martlet deploy shop ./shop --handler src/app.handler --memory 512 --timeout 10 --layer deps.zip
         """
 }

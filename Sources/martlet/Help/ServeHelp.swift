@@ -15,6 +15,8 @@ extension Help {
           --freeze-after MS     an environment without an event for so long is frozen (20)
           --idle-after S        one without an event for so long ends (600)
           --max-environments N  no more than these at a time (1000)
+          --shells N            empty sandboxes that wait for a restore, for each function in use that has a snapshot (2)
+          --no-pools            keeps nothing ready but what functions have provisioned
           --drain S             how long events may run on when it shall end (30)
           --region NAME, --account NUMBER
                                 where functions say they are (us-east-1, 000000000000)

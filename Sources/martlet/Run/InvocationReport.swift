@@ -51,9 +51,15 @@ struct InvocationReport {
 
     var explanation: String {
         var rows = [["took µs", "phase"]]
-        if phases.start == .cold {
+        switch phases.start {
+        case .cold:
             rows.append([String(phases.sandboxUS), "the sandbox is made"])
             rows.append([String(phases.initUS), "runtime and code start"])
+        case .restored:
+            if phases.sandboxUS > 0 { rows.append([String(phases.sandboxUS), "the sandbox is made"]) }
+            rows.append([String(phases.restoreUS), "the snapshot is restored"])
+        case .pooled: rows.append(["0", "the environment was restored ahead of the event"])
+        case .warm: break
         }
         rows.append([String(phases.invokeUS), "the function handles the event"])
         rows.append([String(totalUS), "all in all, as seen from here"])

@@ -36,6 +36,9 @@ enum ServeCommand {
                 settings.engine.idleAfterSeconds = UInt64(try reader.number(of: name, in: 1...86_400, unit: "seconds"))
             case "--max-environments":
                 settings.engine.mostEnvironments = Int(try reader.number(of: name, in: 1...4000, unit: "environments"))
+            case "--shells":
+                settings.engine.pools.shells = Int(try reader.number(of: name, in: 0...1000, unit: "sandboxes"))
+            case "--no-pools": settings.engine.pools.isOn = false
             case "--drain":
                 settings.drainSeconds = UInt64(try reader.number(of: name, in: 0...3600, unit: "seconds"))
             case "--region": settings.engine.place.region = try reader.value(of: name)

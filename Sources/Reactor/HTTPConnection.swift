@@ -253,6 +253,11 @@ final class HTTPConnection: Watched {
         if pendingOutput > 0 { account() }
     }
 
+    /// Answers that were left to go with the next one go now.
+    func sendWhatWaits() {
+        if pendingOutput > 0, !wantsOutput { flush() }
+    }
+
     private func flush() {
         guard let registration else { return }
         let before = sent

@@ -96,6 +96,11 @@ package final class HTTPServer {
 
     package var hasOpenExchanges: Bool { connections.values.contains { $0.hasOpenExchange } }
 
+    /// Answers that need not leave before the next one leave now.
+    package func sendWhatWaits() {
+        for connection in Array(connections.values) { connection.sendWhatWaits() }
+    }
+
     /// Where each connection stands.
     package var standings: [ConnectionStanding] { connections.values.map(\.standing) }
 

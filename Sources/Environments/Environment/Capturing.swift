@@ -10,6 +10,7 @@ package import Wire
 extension Environment {
     /// A capture that takes longer is none.
     private static let captureLimit: UInt64 = 60_000_000_000
+    private static let timeToRead: UInt64 = 50_000_000
 
     /// AWS gives the init of a snapshot this long, and more where an event may take more.
     var initLimit: UInt64 {
@@ -46,6 +47,17 @@ extension Environment {
             phases.initUS = took
             reportInit(took)
         }
+        // A runtime may ask for its next event before it has read that the last answer was taken. What is on its way to
+        // it would be lost, so it gets the time to read.
+        if maker.warmsUp, api.runtime.state == .ready {
+            api.server.sendWhatWaits()
+            deadlineTimer = engine.loop.after(Self.timeToRead) { [unowned self] in capture(maker) }
+        } else {
+            capture(maker)
+        }
+    }
+
+    private func capture(_ maker: Maker) {
         do throws(Refusal) {
             let memo = try memo()
             maker.begin(memo)

@@ -11,7 +11,8 @@ import Wire
 @testable import Reactor
 
 /// The first byte chooses the function and its events. What follows is requests; between tildes stand parts that are sent
-/// one after the other, and one that begins with an exclamation mark is the end of all processes.
+/// one after the other. One that begins with an exclamation mark is the end of all processes, one with a plus or a minus
+/// sign what the warden says about a snapshot: that all went well, or not.
 @Sendable func fuzzRuntimeAPI(_ bytes: [UInt8]) {
     guard let flags = bytes.first, let stage = unsafe Stage.only else { return }
     stage.play(flags, bytes.dropFirst())
@@ -65,6 +66,12 @@ private final class Stage {
             if let next = waiting.popLast() { environment.invoke(next) }
         }
         func isBroken(_ environment: Environment) {}
+        func isShell(_ environment: Environment) { environment.restore() }
+        func restoreEnded(_ environment: Environment) {}
+        func hooksFailed(_ environment: Environment) {}
+        func restoreFailed(_ environment: Environment, _ reason: Refusal, _ invocation: Invocation?) {
+            invocation?.refuse(.notReady)
+        }
         func initEnded(_ environment: Environment, _ result: Result<Void, FunctionError>) {}
         func hasEnded(_ environment: Environment) {
             precondition(!hasEnded)
@@ -80,12 +87,21 @@ private final class Stage {
         settings.state = "/nowhere"
         engine = Engine(loop, try WardenLink(MessageSocket(raw: ends.here), loop), settings)
         server = HTTPServer(loop, service)
-        connection = HTTPConnection(try Files.open("/dev/null", .readWrite), server)
+        connection = HTTPConnection(try Files.open("/dev/null", .readWrite), server, 0)
     }
 
     func play(_ flags: UInt8, _ script: ArraySlice<UInt8>) {
         let owner = Owner()
-        let environment = Environment(function(hasExtension: flags & 1 != 0), engine, owner)
+        let function = function(hasExtension: flags & 1 != 0)
+        let snapshot = Snapshot(function)
+        let isRestored = flags & 16 != 0
+        if isRestored { snapshot.state = .ready(Snapshot.Ready(Self.memo, nil, tookUS: nil)) }
+        let environment = Environment(function, engine, owner, from: isRestored ? snapshot : nil)
+        var capturesLeft = 0
+        if flags & 48 == 32 {
+            capturesLeft = 1
+            environment.maker = Maker(snapshot) { _ in capturesLeft -= 1 }
+        }
         let callers = (0..<2).map { _ in Caller() }
         owner.waiting = callers.enumerated().map { index, caller in
             let invocation = Invocation(
@@ -96,17 +112,25 @@ private final class Stage {
         }
         var given = GivenDescriptors([], Descriptors(owning: []))
         environment.sandboxStarted(steps: [], &given)
-        if flags & 8 != 0, let first = owner.waiting.popLast() { environment.invoke(first) }
+        if flags & 8 != 0, !environment.isBeingCaptured, let first = owner.waiting.popLast() {
+            environment.invoke(first)
+        }
         for part in script.split(separator: UInt8(ascii: "~"), maxSplits: 16) {
             if part.first == UInt8(ascii: "!") {
                 for process in environment.processes { environment.processEnded(process.number, .exited(1)) }
                 if environment.phase == .broken, let next = owner.waiting.popLast() { environment.invoke(next) }
+            } else if part.first == UInt8(ascii: "+") {
+                environment.sandboxRestored()
+                environment.sandboxCaptured(CaptureFigures())
+            } else if part.first == UInt8(ascii: "-") {
+                environment.sandboxNotRestored(Refusal(.snapshot, "x"))
+                environment.sandboxNotCaptured(Refusal(.snapshot, "x"))
             } else {
                 send(part, to: environment)
             }
         }
         environment.sandboxEnded(Outcome(reason: .killed, wallNS: 1, cpuUS: 1, peakMemory: nil))
-        precondition(owner.hasEnded)
+        precondition(owner.hasEnded && capturesLeft == 0)
         for (index, caller) in callers.enumerated() {
             let isLeft = owner.waiting.contains { $0.requestID == "\(index + 1)" }
             precondition(caller.ends == (isLeft ? 0 : 1))
@@ -114,6 +138,13 @@ private final class Stage {
         engine.flushLogs()
         warden.drain()
     }
+
+    private static let memo: SnapshotMemo = {
+        var memo = SnapshotMemo()
+        memo.processes = [.init(number: 1, name: nil)]
+        memo.connections = [.init(port: nil, pending: .restoreNext)]
+        return memo
+    }()
 
     private func function(hasExtension: Bool) -> FunctionVersion {
         var figures = ContentFigures()

@@ -96,7 +96,7 @@ private func fuzzWriter(_ text: [UInt8]) {
     }
     switch ControlRoute(path: text) {
     case .function(let name), .invokeFunction(let name), .logs(let name), .environment(let name),
-        .invokeEnvironment(let name):
+        .invokeEnvironment(let name), .snapshot(let name):
         precondition(isFunctionName(name))
     default: break
     }
@@ -118,6 +118,7 @@ private func fuzzWriter(_ text: [UInt8]) {
             precondition(path.utf8.allSatisfy { $0 > 32 && $0 < 127 })
         }
     }
+    if let memo = SnapshotMemo(String(decoding: bytes, as: UTF8.self)) { precondition(SnapshotMemo(memo.text) == memo) }
     guard let json = try? JSON(parsing: bytes) else { return }
     if let deployment = try? Deployment(json: json) {
         check(deployment.configuration)
@@ -131,6 +132,8 @@ private func check(_ configuration: FunctionConfiguration) {
     precondition(FunctionConfiguration.memoryRange.contains(configuration.memoryMB))
     precondition(FunctionConfiguration.timeoutRange.contains(configuration.timeoutSeconds))
     precondition(!configuration.handler.utf8.contains(0) && !configuration.runtime.contains("/"))
+    precondition(configuration.snapshot || configuration.provisioned == 0 && configuration.warmUp.isEmpty)
+    precondition(configuration.warmUp.reduce(0) { $0 + $1.utf8.count } <= FunctionConfiguration.mostWarmUpBytes)
     precondition(configuration.environment.allSatisfy { !$0.value.utf8.contains(0) && !$0.name.contains("=") })
     // It is kept on disk in this form.
     precondition((try? FunctionConfiguration(json: .object(configuration.members), others: [])) == configuration)

@@ -108,6 +108,13 @@ let package = Package(
         .executableTarget(
             name: "attacks", dependencies: ["CAttacks"], path: "Tests/Subjects/Attacks", swiftSettings: strict,
             linkerSettings: staticLink),
+        // One tiny program for each thing that a snapshot must carry over.
+        .target(
+            name: "CZoo", path: "Tests/Subjects/CZoo",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .executableTarget(
+            name: "zoo", dependencies: ["CZoo"], path: "Tests/Subjects/Zoo", swiftSettings: strict,
+            linkerSettings: staticLink),
         .target(
             name: "IntegrationSupport", dependencies: ["Linux", "Wire"], path: "Tests/Integration/Support",
             swiftSettings: strict),

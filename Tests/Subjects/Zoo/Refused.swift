@@ -1,0 +1,119 @@
+// What the engine declines to capture, each with a word that its reason must have. The environment lives on, and the
+// function is served by cold starts.
+
+internal import CZoo
+import Glibc
+
+extension Subject {
+    static let refusals: [Subject] = [
+        Subject("shared-memory-attached", "a System V segment of shared memory, attached", refused: "shared memory") {
+            let segment = try must("shmget", call(__NR_shmget, 0, 4 * page, 0o1600))
+            let place = UnsafeWords(try must("shmat", call(__NR_shmat, segment, 0, 0)))
+            place[5] = 55
+            return { _ in try expect("its contents", place[5], is: 55) }
+        },
+        Subject("semaphores-of-system-v", "a System V set of semaphores", refused: "System V") {
+            let set = try must("semget", call(__NR_semget, 4711, 2, 0o1600))
+            try must("SETVAL", call(__NR_semctl, set, 0, 16, 3))
+            return { _ in
+                try expect("by its key", call(__NR_semget, 4711, 2, 0), is: set)
+                try expect("its value", call(__NR_semctl, set, 0, 12), is: 3)
+            }
+        },
+        Subject("queue-of-system-v", "a System V queue with a message in it", refused: "System V") {
+            let queue = try must("msgget", call(__NR_msgget, 4712, 0o1600))
+            let send: @Sendable () throws -> Void = {
+                try must("msgsnd", call(__NR_msgsnd, queue, Buffer(words: [1, 77]), 8, 0))
+            }
+            try send()
+            return { _ in
+                let message = Buffer(16)
+                let count = call(__NR_msgrcv, queue, message, 8, 0, 0o4000)
+                try expect("bytes", try must("msgrcv", count), is: 8)
+                try expect("its contents", message[1], is: 77)
+                try send()
+            }
+        },
+        Subject("queue-of-posix", "a POSIX message queue with a message in it", refused: "message queue") {
+            let queue = try Descriptor("mq_open", call(__NR_mq_open, "zoo", O_RDWR | O_CREAT | O_NONBLOCK, 0o600, 0))
+            let send: @Sendable () throws -> Void = {
+                try must("mq_send", call(__NR_mq_timedsend, queue, "note", 4, 0, 0))
+            }
+            try send()
+            return { _ in
+                let message = Buffer(8192)
+                let count = call(__NR_mq_timedreceive, queue, message, 8192, 0, 0)
+                try expect("bytes", try must("mq_receive", count), is: 4)
+                try send()
+            }
+        },
+        Subject("pidfd", "a descriptor of a process", refused: "pidfd") {
+            let process = try Descriptor("pidfd_open", call(__NR_pidfd_open, call(__NR_getpid), 0))
+            return { _ in try must("pidfd_send_signal", call(__NR_pidfd_send_signal, process, 0, 0, 0)) }
+        },
+        Subject("netlink-socket", "a routing netlink socket that is bound", refused: "netlink") {
+            let socket = try Descriptor("socket", call(__NR_socket, 16, 3, 0))
+            try must("bind", call(__NR_bind, socket, Buffer(words: [16, 0]), 12))
+            return { _ in try expect("its family", try socketName(socket)[0], is: 16) }
+        },
+        Subject(
+            "descriptor-unknown", "a descriptor of a kind that the engine does not know: rules of Landlock",
+            refused: "landlock"
+        ) {
+            // LANDLOCK_ACCESS_FS_EXECUTE
+            let made = call(__NR_landlock_create_ruleset, Buffer(words: [1]), 8, 0)
+            if made == -Int(EOPNOTSUPP) || made == -Int(ENOSYS) { throw Lost("this kernel has no Landlock") }
+            let rules = try Descriptor("landlock_create_ruleset", made)
+            return { _ in try must("F_GETFD", rules.descriptorFlags) }
+        },
+        Subject("descriptor-of-namespace", "a descriptor of the process's network namespace", refused: "namespace") {
+            let namespace = try Descriptor(opening: "/proc/self/ns/net")
+            return { _ in try expect("its link", namespace.link?.hasPrefix("net:["), is: true) }
+        },
+        Subject(
+            "descriptor-on-its-way", "a descriptor inside a pair of sockets, sent and not received",
+            refused: "on its way"
+        ) {
+            let (left, right) = try pair { call(__NR_socketpair, AF_UNIX, 1, 0, $0) }
+            let pipe = try Pipe()
+            let send: @Sendable () throws -> Void = {
+                let data = Buffer(words: [0])
+                let places = Buffer(words: [data.location, 1])
+                // cmsg_len, SOL_SOCKET and SCM_RIGHTS, the descriptor
+                let control = Buffer(words: [20, 1 | 1 << 32, UInt64(pipe.input.number)])
+                let message = Buffer(words: [0, 0, places.location, 1, control.location, 24, 0])
+                try must("sendmsg", call(__NR_sendmsg, left, message, 0))
+            }
+            try send()
+            return { _ in
+                let (data, control) = (Buffer(8), Buffer(24))
+                let places = Buffer(words: [data.location, 1])
+                let message = Buffer(words: [0, 0, places.location, 1, control.location, 24, 0])
+                try must("recvmsg", call(__NR_recvmsg, right, message, 0))
+                let received = Descriptor(Int(control.half(16)))
+                try received.write("through it")
+                try expect("through it", try pipe.output.text(), is: "through it")
+                received.close()
+                try send()
+            }
+        },
+        Subject("filter-of-its-own", "a filter over system calls that the program has put on itself", refused: "filter")
+        {
+            // swapon is answered with EXDEV; everything else is as it was.
+            let program = Buffer(words: [
+                0x0000_0000_0000_0020, 0x0000_00a7_0100_0015, 0x0005_0012_0000_0006, 0x7fff_0000_0000_0006,
+            ])
+            let filter = Buffer(words: [4, program.location])
+            try must("PR_SET_NO_NEW_PRIVS", call(__NR_prctl, 38, 1))
+            try must("seccomp", call(__NR_seccomp, 1, 0, filter))
+            return { _ in try mustFail("swapon", EXDEV, call(__NR_swapon, "/nowhere", 0)) }
+        },
+        Subject("memory-of-own-opened", "its own memory, opened as a file of /proc", refused: "/mem") {
+            let memory = try Descriptor(opening: "/proc/self/mem")
+            let word = Buffer(words: [4321])
+            return { _ in
+                try expect("a word of it", Buffer(try memory.read(8, at: Int(word.location)))[0], is: 4321)
+            }
+        },
+    ]
+}

@@ -31,8 +31,9 @@ struct Subject: Sendable {
     }
 
     static let all =
-        memory + mappings + threads + registers + signals + timers + descriptors + waiting + sockets + locks + files
-        + processes + trees + blocking + refusals
+        memory + advice + mappings + threads + registers + signals + timers + descriptors + waiting + sockets + locks
+        + files
+        + processes + trees + blocking + repeating + refusals
 
     /// One line of `zoo --list`.
     var row: String {

@@ -113,7 +113,9 @@ final class Waiter: Sendable {
 
     /// It was woken by other means than `check`, once, and waits again.
     func settle() throws {
-        try expect("how often the wait has ended", rounds.value, is: seen.add(1))
+        let next = seen.add(1)
+        try eventually("a thread comes out of its wait") { rounds.value >= next }
+        try expect("how often the wait has ended", rounds.value, is: next)
         try waits()
     }
 

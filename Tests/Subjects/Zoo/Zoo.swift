@@ -2,7 +2,9 @@
 // state, asks for an event, where it is captured, and looks at every event whether the state is still there:
 //
 //     zoo --list                 one subject a line, columns between tabs: name, what is to come of it, needs, what it is
-//     ZOO=NAME zoo | zoo NAME    a runtime for functions that answers {"ok":true}, or {"ok":false,"why":"…"}
+//     ZOO=NAME zoo | zoo NAME    a runtime for functions that answers {"ok":true,…}, or {"ok":false,"why":"…",…}
+//
+// The rest of an answer is how many events there were, by its memory, and the host's name.
 //
 // A subject that was never captured passes its own check, at the second event too: a check leaves what it found.
 

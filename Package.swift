@@ -115,6 +115,12 @@ let package = Package(
         .executableTarget(
             name: "zoo", dependencies: ["CZoo"], path: "Tests/Subjects/Zoo", swiftSettings: strict,
             linkerSettings: staticLink),
+        .executableTarget(
+            name: "static-c", path: "Tests/Subjects/StaticC",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"])],
+            // Without -nostartfiles the whole of the Swift runtime comes along.
+            linkerSettings: isDynamic
+                ? [] : [.unsafeFlags(["-static-executable", "-nostartfiles", "-Xlinker", "--gc-sections"])]),
         .target(
             name: "IntegrationSupport", dependencies: ["Linux", "Wire"], path: "Tests/Integration/Support",
             swiftSettings: strict),

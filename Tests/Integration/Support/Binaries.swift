@@ -7,6 +7,8 @@ package enum Binaries {
     package static let martlet = path(of: "martlet")
     package static let warden = path(of: "martlet-warden")
     package static let attacks = path(of: "attacks")
+    package static let zoo = path(of: "zoo")
+    package static let staticC = path(of: "static-c")
 
     /// Tests of isolation need the right to take rights away.
     package static let isRoot = geteuid() == 0

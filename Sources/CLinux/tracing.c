@@ -104,6 +104,8 @@ long clinux_map(uint64_t address, uint64_t length, int32_t protection, int32_t f
     return place == MAP_FAILED ? -errno : (long)(uintptr_t)place;
 }
 
+void clinux_rewrite(uint8_t *byte) { *(volatile uint8_t *)byte = *(volatile uint8_t *)byte; }
+
 static void take_address(const struct sockaddr_storage *from, socklen_t length, uint32_t *address, uint16_t *port,
                          struct clinux_socket *about) {
     if (from->ss_family == AF_INET) {

@@ -87,6 +87,7 @@ package final class WardenLink: Watched {
 
     package func restore(_ id: UInt32, logs: [Int32]) { send(.restore(id: id), logs) }
     package func removeSnapshot(_ name: String) { send(.removeSnapshot(name)) }
+    package func learn(_ id: UInt32) { send(.learn(id: id)) }
     package func releaseSnapshot(_ name: String) { send(.releaseSnapshot(name)) }
 
     /// What the warden has to say of a snapshot, as JSON; nothing when there is none. The empty name asks for a list.

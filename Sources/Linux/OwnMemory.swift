@@ -61,6 +61,12 @@ package enum OwnMemory {
         unsafe bytes.withUnsafeBytes { unsafe place.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
     }
 
+    /// Writes a byte as it is: the page becomes the process's own.
+    package static func rewrite(at address: UInt64) {
+        guard let place = unsafe UnsafeMutablePointer<UInt8>(bitPattern: UInt(address)) else { return }
+        unsafe clinux_rewrite(place)
+    }
+
     private static func text(_ range: Range<UInt64>) -> String {
         "\(String(range.lowerBound, radix: 16))-\(String(range.upperBound, radix: 16))"
     }

@@ -58,6 +58,9 @@ package final class Foundations {
 
     package func clearDrafts() throws(Refusal) { try openSnapshots().clearDrafts() }
 
+    /// Whether it is known already what a first event writes to.
+    package func hasLearned(_ name: String) -> Bool { (try? openSnapshots())?.touched(name) != nil }
+
     package func removeSnapshot(_ name: String) {
         if let store = try? openSnapshots() { store.remove(name) }
     }

@@ -44,6 +44,7 @@ package final class Sandbox {
     var started: [Started] = []
     var socketsAsked = 0
 
+    package var snapshot: String? { request.snapshot }
     /// A restore was asked for, and nothing has been heard of it yet.
     var isRestoring = false
 

@@ -32,11 +32,13 @@ package struct Restoration: Sendable {
     /// Takes the plan's memory into this process. Where something of its own is in the way, it is refused.
     /// - Parameter open: opens a file by its path in the sandbox
     package init(
-        loading plan: Plan, pages: borrowing FileDescriptor, inside: InsideUser, failing step: Int? = nil,
+        loading plan: Plan, touched: TouchedPages, pages: borrowing FileDescriptor, inside: InsideUser,
+        failing step: Int? = nil,
         open: (String) throws(SystemError) -> FileDescriptor
     ) throws(Refusal) {
         let layout = try Layout(plan)
         var compiler = Compiler(plan, layout, inside)
+        compiler.touched = touched.written
         let compiled = try compiler.compile()
         do throws(SystemError) {
             guard try PageSum.of(pages.raw, size: plan.pagesSize) == plan.pagesSum else {
@@ -44,7 +46,7 @@ package struct Restoration: Sendable {
             }
             if let first = plan.processes.first {
                 for mapping in first.mappings where Compiler.isInherited(mapping) {
-                    try Self.load(mapping, pages.raw, open)
+                    try Self.load(mapping, pages.raw, touched.read, open)
                 }
             }
             try Self.lay(compiled.program, layout, plan, failing: step)
@@ -69,11 +71,15 @@ package struct Restoration: Sendable {
         _ = try compiler.compile()
     }
 
+    private static let populateForReading = 22
+
     private static func load(
-        _ mapping: Mapping, _ pages: Int32, _ open: (String) throws(SystemError) -> FileDescriptor
+        _ mapping: Mapping, _ pages: Int32, _ read: [PageRun], _ open: (String) throws(SystemError) -> FileDescriptor
     ) throws(SystemError) {
         let wanted = OwnMemory.Protection(rawValue: Int32(mapping.protection))
-        let early = mapping.runs.isEmpty ? wanted : wanted.union(.readWrite)
+        let read = read.filter { mapping.start <= $0.address && $0.range.upperBound <= mapping.end }
+        let isShared = mapping.has(Mapping.seenByAll)
+        let early = mapping.runs.isEmpty && (read.isEmpty || isShared) ? wanted : wanted.union(.readWrite)
         if mapping.kind == .file {
             let file = try open(mapping.path)
             let about = try FileDetails(file.raw)
@@ -81,15 +87,19 @@ package struct Restoration: Sendable {
                 throw SystemError(call: "open", subject: "\(mapping.path), which has changed", code: ESTALE)
             }
             try OwnMemory.map(
-                mapping.range, early, file: file.raw, offset: mapping.offset, shared: mapping.has(Mapping.seenByAll))
+                mapping.range, early, file: file.raw, offset: mapping.offset, shared: isShared)
         } else {
             try OwnMemory.map(
                 mapping.range, early, growsDown: mapping.has(Mapping.growsDown),
                 reserves: !mapping.has(Mapping.reservesNothing))
         }
         for run in mapping.runs { try OwnMemory.fill(run.range, from: pages, at: run.position) }
+        // A child inherits the table of pages of a file only where its parent has a page of its own among them: one is
+        // written to, without changing it.
+        if let first = read.first, !isShared, mapping.runs.isEmpty { OwnMemory.rewrite(at: first.address) }
         if early != wanted { try OwnMemory.protect(mapping.range, wanted) }
         for advice in Compiler.advice(for: mapping) { try? OwnMemory.advise(mapping.range, advice) }
+        for run in read { try? OwnMemory.advise(run.range, populateForReading) }
     }
 
     private static func lay(

@@ -104,6 +104,7 @@ final class ControlSocket {
         case .removeSnapshot(let name): keeper.removeSnapshot(name)
         case .releaseSnapshot(let name): keeper.releaseSnapshot(name)
         case .listSnapshots: keeper.describeSnapshot("")
+        case .learn(let id): keeper.learn(id)
         }
     }
 }

@@ -23,13 +23,14 @@ package final class Keeper {
 
     /// Captures that run, and what sandboxes with a snapshot are made from.
     private var captures: [Capturing] = []
+    private var learning: LearningProcess?
     private var templates: [(template: Template, waiting: [(request: SandboxRequest, log: StepLog)])] = []
 
     /// What an event is about: a sandbox and one of its descriptors, packed into the token of the event queue. Tokens of
     /// others are below `firstToken`.
     private enum Source: UInt64 {
         case channel = 1
-        case process, memory, capture, template
+        case process, memory, capture, template, learning
 
         func token(_ id: UInt32) -> UInt64 { (UInt64(id) + 1) << 8 | rawValue }
     }
@@ -238,6 +239,22 @@ package final class Keeper {
         }
     }
 
+    /// One at a time, and once for each snapshot: whoever comes too early comes again.
+    package func learn(_ id: UInt32) {
+        guard learning == nil, let sandbox = sandbox(id), let name = sandbox.snapshot, !foundations.hasLearned(name),
+            let process = try? LearningProcess(sandbox, foundations),
+            (try? queue.watch(process.watched, token: Source.learning.token(0))) != nil
+        else { return }
+        learning = process
+    }
+
+    /// What was learned is for those that are loaded from now on.
+    private func hearOfLearning() {
+        guard let done = learning else { return }
+        learning = nil
+        templates.removeAll { $0.template.name == done.snapshot && $0.waiting.isEmpty }
+    }
+
     /// Gives up what is in memory of a snapshot. Sandboxes that were made from it go on.
     package func releaseSnapshot(_ name: String) {
         for (template, waiting) in templates where template.name == name {
@@ -287,6 +304,7 @@ package final class Keeper {
             switch source {
             case .capture: hearOfCapture(id)
             case .template: hearOfTemplates()
+            case .learning: hearOfLearning()
             default: if let sandbox = sandbox(id) { handle(source, of: sandbox) }
             }
         }
@@ -297,7 +315,7 @@ package final class Keeper {
 
     private func handle(_ source: Source, of sandbox: Sandbox) {
         switch source {
-        case .capture, .template: break
+        case .capture, .template, .learning: break
         case .channel: sandbox.hear(tell)
         case .memory:
             sandbox.noticeShortage()

@@ -31,6 +31,9 @@ package enum WardenRequest: Equatable, Sendable {
     case releaseSnapshot(String)
     /// Answered with a file of JSON: the names of all.
     case listSnapshots
+    /// The sandbox was restored and has served its first event: which of its memory that took is noted, and the next to
+    /// be restored have it at once. Not answered.
+    case learn(id: UInt32)
 
     package func encoded() -> [UInt8] {
         var encoder = Encoder()
@@ -79,6 +82,9 @@ package enum WardenRequest: Equatable, Sendable {
             encoder.put(name)
         case .listSnapshots:
             encoder.put(UInt8(14))
+        case .learn(let id):
+            encoder.put(UInt8(15))
+            encoder.put(id)
         }
         return encoder.bytes
     }
@@ -102,6 +108,7 @@ package enum WardenRequest: Equatable, Sendable {
         case 12: self = .removeSnapshot(try decoder.text())
         case 13: self = .releaseSnapshot(try decoder.text())
         case 14: self = .listSnapshots
+        case 15: self = .learn(id: try decoder.integer())
         case let other: throw .unknownKind(other)
         }
         try decoder.finish()

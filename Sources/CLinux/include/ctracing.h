@@ -42,6 +42,9 @@ long clinux_timer_left(int32_t fd, uint64_t values[4]);
 
 long clinux_map(uint64_t address, uint64_t length, int32_t protection, int32_t flags, int32_t fd, uint64_t offset);
 
+/// Writes a byte as it is.
+void clinux_rewrite(uint8_t *byte);
+
 enum : int32_t {
     CLINUX_MAP_SHARED = 1,
     CLINUX_MAP_PRIVATE = 2,

@@ -98,6 +98,7 @@ extension Environment {
         report(invocation)
         self.invocation = nil
         invocation.finish()
+        if served == 1, wasRestored { teach() }
         becomeIdle()
     }
 

@@ -60,6 +60,13 @@ extension Environment {
         fail(.timeout)
     }
 
+    /// The first event is over: what it took of its memory, the next ones shall have at once.
+    func teach() {
+        guard let ready, ready.lessons > 0 else { return }
+        ready.lessons -= 1
+        engine.warden.learn(sandbox)
+    }
+
     // MARK: the end of it
 
     /// The runtime has asked for its restore: that was it.

@@ -42,12 +42,14 @@ package final class Snapshot {
         }
     }
 
-    /// Never changes: who restores from it and who was restored from it share it.
-    package final class Ready: Sendable {
+    /// Who restores from it and who was restored from it share it.
+    package final class Ready {
         let memo: SnapshotMemo
         /// What its capture has cost; nothing when an earlier engine made it.
         package let figures: CaptureFigures?
         package let tookUS: UInt64?
+        /// How often the warden is yet asked to look at what a first event writes to: it may be busy the first time.
+        var lessons = 3
 
         init(_ memo: SnapshotMemo, _ figures: CaptureFigures?, tookUS: UInt64?) {
             self.memo = memo

@@ -49,7 +49,8 @@ struct TemplateProcess: ~Copyable {
         let user = InsideUser(user: Privileges.user, group: Privileges.group, closing: RestoreFilter.closing)
         let trees = try MountedTrees(inputs)
         let restoration = try Restoration(
-            loading: image.plan, pages: image.pages, inside: user, failing: foundations.failingStep
+            loading: image.plan, touched: image.touched, pages: image.pages, inside: user,
+            failing: foundations.failingStep
         ) { path throws(SystemError) in try trees.open(path) }
         do throws(SystemError) {
             // What it holds beside its memory: the channel and, where they are needed again, the pages.

@@ -5,6 +5,15 @@ import Glibc
 import Linux
 import Wire
 
+/// Finding the processes of a sandbox without stopping them.
+package enum StoppedProcesses {
+    package static func children(of pid: Int32) -> [Int32] { (try? StoppedTree.children(of: pid)) ?? [] }
+
+    package static func numberInside(_ pid: Int32) -> Int32? {
+        (try? ProcFile.values("/proc/\(pid)/status")).map { ProcFile.innermost($0["NSpid"]?.first) }
+    }
+}
+
 struct StoppedProcess {
     let pid: Int32
     /// Its place among those that were stopped; nil where pid 1 is its parent.
@@ -76,7 +85,7 @@ final class StoppedTree {
         processes[index].threads.sort { $0.tid == pid || $1.tid != pid && $0.tid < $1.tid }
     }
 
-    private static func children(of pid: Int32) throws(SystemError) -> [Int32] {
+    static func children(of pid: Int32) throws(SystemError) -> [Int32] {
         var all: [Int32] = []
         for task in (try? Files.names(in: "/proc/\(pid)/task")) ?? [] {
             let text = (try? Files.readText("/proc/\(pid)/task/\(task)/children")) ?? ""

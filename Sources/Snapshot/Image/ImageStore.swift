@@ -95,6 +95,7 @@ package struct ImageStore: ~Copyable {
     package struct Image: ~Copyable {
         package let plan: Plan
         package let pages: FileDescriptor
+        package let touched: TouchedPages
     }
 
     package func open(_ name: String) throws(Refusal) -> Image {
@@ -106,12 +107,24 @@ package struct ImageStore: ~Copyable {
             guard try FileDetails(pages.raw).size == plan.pagesSize else {
                 throw PlanFile.Failure("its pages are not all there, or more than there were")
             }
-            return Image(plan: plan, pages: pages)
+            return Image(plan: plan, pages: pages, touched: touched(name) ?? TouchedPages())
         } catch let error as SystemError where error.code == ENOENT {
             throw Refusal(.snapshot, "there is no snapshot \(name)")
         } catch {
             throw Refusal(.snapshot, "the snapshot \(name) cannot be used: \(error)")
         }
+    }
+}
+
+extension ImageStore {
+    /// Which pages a first event is known to write to; nothing when none has told yet.
+    package func touched(_ name: String) -> TouchedPages? {
+        guard let bytes = try? Files.read("\(path)/\(name)/touched", limit: TouchedPages.longest) else { return nil }
+        return TouchedPages(decoding: bytes)
+    }
+
+    package func setTouched(_ pages: TouchedPages, of name: String) throws(SystemError) {
+        try Trees.replace("\(path)/\(name)/touched", with: pages.encoded())
     }
 }
 

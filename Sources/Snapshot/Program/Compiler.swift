@@ -11,6 +11,8 @@ struct Compiler {
     let layout: Layout
     let inside: InsideUser
     var program = Program()
+    /// Pages of the first process that its first event will write to.
+    var touched: [PageRun] = []
     /// Where each open file is that several processes have, until they have it where it belongs.
     var lifted: [Int: Int] = [:]
     /// Steps that make a process or a thread, and whose own steps are still to be written.
@@ -102,6 +104,7 @@ struct Compiler {
         placeKernelPages(state)
         try placeDescriptors(state)
         try fillMemory(state, isFirst: index == 0)
+        if index == 0 { prefault(state) }
         layOut(state)
         settle(state)
         actions(state)

@@ -85,7 +85,7 @@ final class FakeWarden: Watched {
             asked.append("remove \(name)")
             memos[name] = nil
         case .releaseSnapshot(let name): asked.append("release \(name)")
-        case .settle, .signal, .socket, .sweep: break
+        case .settle, .signal, .socket, .sweep, .learn: break
         }
     }
 

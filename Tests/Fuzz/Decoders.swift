@@ -53,7 +53,7 @@ func writeSeeds(to directory: String) {
     ]
     let reports: [InitReport] = [
         .started(steps: steps), .refused(Refusal(.step, "x")), .exited(status: 1), .signalled(number: 9),
-        .processStarted(1), .processRefused(2, Refusal(.notFound, "x")), .processEnded(3, .exited(1)), .socket,
+        .processStarted(1, pid: 2), .processRefused(2, Refusal(.notFound, "x")), .processEnded(3, .exited(1)), .socket,
     ]
     let all: [[UInt8]] =
         requests.map { [0] + $0.encoded() } + replies.map { [1] + $0.encoded() } + inits.map { [2] + $0.encoded() }

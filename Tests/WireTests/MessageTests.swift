@@ -53,7 +53,7 @@ import Wire
 
     static let initReports: [InitReport] = [
         .started(steps: steps), .refused(Refusal(.step, "no")), .exited(status: 255), .signalled(number: 11),
-        .processStarted(1), .processRefused(2, Refusal(.notFound, "no")), .processEnded(3, .exited(1)),
+        .processStarted(1, pid: 2), .processRefused(2, Refusal(.notFound, "no")), .processEnded(3, .exited(1)),
         .processEnded(4, .signalled(64)), .socket,
     ]
 

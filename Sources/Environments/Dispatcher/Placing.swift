@@ -49,7 +49,7 @@ extension Dispatcher {
 
     private func restore(_ invocation: Invocation, _ group: Group) throws(Refused) {
         try checkReserved(group)
-        group.demand.start(at: engine.loop.now)
+        expectMore(like: invocation, group)
         defer { pools.look(soon: true) }
         while let shell = group.shells.popLast() {
             guard shell.phase == .shell else { continue }
@@ -65,11 +65,16 @@ extension Dispatcher {
     private func startCold(_ invocation: Invocation, _ group: Group) throws(Refused) {
         try checkReserved(group)
         try checkRoom()
-        group.demand.start(at: engine.loop.now)
+        expectMore(like: invocation, group)
         engine.metrics.coldStarts += 1
         let environment = make(group)
         environment.isSurplus = invocation.mode == .cold
         environment.invoke(invocation)
+    }
+
+    /// Who asks for a new one past the pool would have no use for a larger pool.
+    private func expectMore(like invocation: Invocation, _ group: Group) {
+        if invocation.mode != .restore, invocation.mode != .cold { group.demand.start(at: engine.loop.now) }
     }
 
     /// One whose event has to go elsewhere, because of the snapshot it should have come from.

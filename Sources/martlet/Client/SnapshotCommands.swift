@@ -92,13 +92,20 @@ enum SnapshotCommands {
         }
     }
 
-    /// Any value, for a person: members below each other, lists of like objects as tables.
+    /// Any value, for a person: members below each other, lists of plain objects as tables.
     private static func outline(_ json: JSON, indent: String) -> [String] {
         var lines: [String] = []
         for (name, value) in json.object ?? [] {
-            if let items = value.list, let table = table(items) {
+            if let items = value.list, items.contains(where: { $0.object != nil }) {
                 lines.append("\(indent)\(name) (\(items.count))")
-                lines += table.split(separator: "\n").map { indent + "  " + $0 }
+                if let table = table(items) {
+                    lines += table.split(separator: "\n").map { indent + "  " + $0 }
+                } else {
+                    for (index, item) in items.enumerated() {
+                        lines.append("\(indent)  \(index + 1).")
+                        lines += outline(item, indent: indent + "     ")
+                    }
+                }
             } else if let members = value.object, !members.isEmpty {
                 lines.append("\(indent)\(name)")
                 lines += outline(value, indent: indent + "  ")
@@ -112,7 +119,9 @@ enum SnapshotCommands {
     private static func table(_ items: [JSON]) -> String? {
         var head: [String] = []
         for item in items {
-            guard let members = item.object else { return nil }
+            guard let members = item.object, members.allSatisfy({ $0.1.list == nil && $0.1.object == nil }) else {
+                return nil
+            }
             for (name, _) in members where !head.contains(name) { head.append(name) }
         }
         if head.isEmpty { return nil }

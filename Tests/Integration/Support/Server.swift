@@ -18,11 +18,14 @@ package final class ServerUnderTest: @unchecked Sendable {
     /// Starts it and waits until it answers.
     /// - Parameter options: of `martlet serve`, after those that name its places
     /// - Parameter environment: beside what tells it its places
-    package init(_ options: [String] = [], environment: [String: String] = [:]) throws {
-        place = try HostFiles.makeTemporaryDirectory("martlet-server")
-        for name in ["state", "state/roots"] { try HostFiles.makeDirectory("\(place)/\(name)") }
-        // As other commands of the engine make it.
-        try HostFiles.makeDirectory("\(place)/run", mode: 0o700)
+    /// - Parameter earlier: the place of one that has ended and left it
+    package init(_ options: [String] = [], environment: [String: String] = [:], after earlier: String? = nil) throws {
+        place = try earlier ?? HostFiles.makeTemporaryDirectory("martlet-server")
+        if earlier == nil {
+            for name in ["state", "state/roots"] { try HostFiles.makeDirectory("\(place)/\(name)") }
+            // As other commands of the engine make it.
+            try HostFiles.makeDirectory("\(place)/run", mode: 0o700)
+        }
         let roots = "\(Binaries.engineEnvironment["MARTLET_STATE"] ?? "/var/lib/martlet")/roots"
         // The warden follows no link out of its state directory, so the roots are mounted there; in a mount namespace
         // that the server takes along when it ends, however it ends.
@@ -53,12 +56,13 @@ package final class ServerUnderTest: @unchecked Sendable {
     }
 
     /// Tells it to end, and waits until it has.
+    /// - Parameter keeping: whether its place is left for another
     @discardableResult
-    package func end() throws -> Outcome {
+    package func end(keeping: Bool = false) throws -> Outcome {
         hasEnded = true
         process.signal(SIGTERM)
         let outcome = try process.end()
-        HostFiles.remove(place)
+        if !keeping { HostFiles.remove(place) }
         return outcome
     }
 

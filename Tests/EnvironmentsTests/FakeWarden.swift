@@ -19,7 +19,8 @@ final class FakeWarden: Watched {
     /// All that was asked, in words.
     private(set) var asked: [String] = []
     private(set) var memos: [String: String] = [:]
-    private(set) var descriptors: [Int] = []
+    /// How many came with each capture.
+    private(set) var captureDescriptors: [Int] = []
 
     /// How the next requests are answered; nothing: as a warden does with whom all goes well.
     var refusesCapture: Refusal?
@@ -46,7 +47,7 @@ final class FakeWarden: Watched {
         while let reception = try? socket.receive(block: false) {
             guard case .message(let message) = reception else { return }
             guard let request = try? WardenRequest(decoding: message.bytes) else { continue }
-            descriptors.append(message.descriptors.count)
+            if case .capture = request { captureDescriptors.append(message.descriptors.count) }
             hear(request)
         }
     }

@@ -116,8 +116,8 @@ final class EngineUnderTest {
         let memo = try #require(SnapshotMemo(engine.warden.memos[snapshot.name] ?? ""))
         #expect(memo.connections == [.init(port: nil, pending: knowsSnapStart ? .restoreNext : .invocationNext)])
         #expect(memo.processes == [.init(number: 1, name: nil)])
-        // Both logs go with it.
-        #expect(engine.warden.descriptors.contains(2))
+        // With the pipe that it logs to.
+        #expect(engine.warden.captureDescriptors == [1])
         try engine.turn { engine.dispatcher.all.first?.phase == .idle }
         #expect(try engine.invoke(function).started == .warm)
         #expect(engine.count("create") == 1)
@@ -299,6 +299,21 @@ final class EngineUnderTest {
         #expect(caller.result?.error?.type == "Runtime.AfterRestoreError")
         #expect(caller.text == #"{"errorMessage":"no"}"#)
         try engine.turn { engine.dispatcher.count == 0 }
+    }
+
+    @Test func whoWaitsForInitHasOneThatIsRestored() throws {
+        let engine = try EngineUnderTest { $0.pools.isOn = false }
+        let function = try engine.ready()
+        var results: [Bool] = []
+        try engine.dispatcher.start(function) { environment, result in
+            results.append(environment.wasRestored && (try? result.get()) != nil)
+        }
+        try engine.turn { results.count == 1 }
+        engine.warden.refusesSnapshots = Refusal(.step, "no")
+        try engine.dispatcher.start(function) { environment, result in
+            results.append(!environment.wasRestored && (try? result.get()) != nil)
+        }
+        try engine.turn { results == [true, true] }
     }
 
     @Test func theFunctionMaySayHow() throws {

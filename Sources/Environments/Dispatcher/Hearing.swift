@@ -15,6 +15,8 @@ extension Dispatcher: EnvironmentOwner {
         if !group.waiting.isEmpty {
             let waiter = group.waiting.removeFirst()
             waiter.timer?.cancel()
+            // On its way into the pool, it was restored ahead.
+            if environment.isToBeParked { waiter.invocation.result.phases.start = .pooled }
             environment.isToBeParked = false
             return environment.invoke(waiter.invocation)
         }

@@ -61,12 +61,11 @@ extension Environment {
         do throws(Refusal) {
             let memo = try memo()
             maker.begin(memo)
-            let logs = try logEnds()
             deadlineTimer = engine.loop.after(Self.captureLimit) { [unowned self] in
                 fail(.engine("its capture took longer than a minute"))
             }
             engine.warden.capture(
-                CaptureRequest(snapshot: maker.snapshot.name, memo: memo.text), in: sandbox, logs: logs)
+                CaptureRequest(snapshot: maker.snapshot.name, memo: memo.text), in: sandbox, logs: logEnds)
         } catch {
             sandboxNotCaptured(error)
         }
@@ -109,14 +108,17 @@ extension Environment {
         return memo
     }
 
-    /// The runtime's, and that of extensions, whether there are any or not.
-    private func logEnds() throws(Refusal) -> [Int32] {
-        do throws(SystemError) {
-            let (runtime, extensions) = (try openRuntimeLog(), try openExtensionLog())
-            return [runtime.writeEnd.raw, extensions.writeEnd.raw]
-        } catch {
-            throw Refusal(.snapshot, "make a pipe for logs: \(error)")
-        }
+    /// Those that every clone has as well: the runtime's, and one for extensions where the function has any.
+    func openLogs() throws(SystemError) {
+        _ = try openRuntimeLog()
+        if !function.content.figures.extensions.isEmpty { _ = try openExtensionLog() }
+    }
+
+    var logEnds: [Int32] {
+        var ends: [Int32] = []
+        if let runtimeLog { ends.append(runtimeLog.writeEnd.raw) }
+        if let extensionLog { ends.append(extensionLog.writeEnd.raw) }
+        return ends
     }
 
     // MARK: afterwards

@@ -15,8 +15,7 @@ extension Environment {
     func becomeShell() {
         guard advance(.madeEmpty) else { return }
         do throws(SystemError) {
-            _ = try openRuntimeLog()
-            _ = try openExtensionLog()
+            try openLogs()
         } catch {
             giveBack(because: Refusal(.step, "make log pipes: \(error)"))
             return shutDown()
@@ -26,9 +25,9 @@ extension Environment {
 
     /// Brings the snapshot to life in this shell.
     package func restore() {
-        guard let ready, let runtimeLog, let extensionLog, advance(.restore) else { return }
+        guard let ready, advance(.restore) else { return }
         restoringAt = Clock.now
-        engine.warden.restore(sandbox, logs: [runtimeLog.writeEnd.raw, extensionLog.writeEnd.raw])
+        engine.warden.restore(sandbox, logs: logEnds)
         // The warden is at work from here on.
         isSnapStart = true
         takeUp(ready.memo)
@@ -45,6 +44,11 @@ extension Environment {
         extensions.reset(expecting: memo.processes.compactMap(\.name))
         extensions.takeUp(memo.extensions)
         telemetry.takeUp(memo.subscriptions)
+    }
+
+    func forgetConnectionsToCome() {
+        connectionsToCome = []
+        api.server.takesUp = nil
     }
 
     /// Each connection of the snapshot comes once; others are new.
@@ -80,8 +84,7 @@ extension Environment {
         guard advance(.ready) else { return }
         let now = Clock.now
         deadlineTimer?.cancel()
-        connectionsToCome = []
-        api.server.takesUp = nil
+        forgetConnectionsToCome()
         phases.restoreUS = (now - restoringAt) / 1000
         hooksUS = releasedAt > 0 ? (now - releasedAt) / 1000 : 0
         wasRestored = true
@@ -149,7 +152,7 @@ extension Environment {
     package func sandboxNotRestored(_ refusal: Refusal) {
         guard advance(.notRestored) else { return }
         deadlineTimer?.cancel()
-        (connectionsToCome, api.server.takesUp) = ([], nil)
+        forgetConnectionsToCome()
         processes = []
         isSnapStart = false
         telemetry.close()

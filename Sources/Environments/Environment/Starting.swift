@@ -30,6 +30,7 @@ extension Environment {
         startingAt = Clock.now
         isSnapStart = maker?.isAtWork == true
         (initError, initErrorBody) = (nil, nil)
+        forgetConnectionsToCome()
         api.reset()
         extensions.reset(expecting: function.content.figures.extensions)
         // Those who subscribed are gone, and subscribe again when they have started anew.

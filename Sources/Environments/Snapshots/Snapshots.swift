@@ -67,7 +67,11 @@ package final class Snapshots {
     }
 
     private func begin(_ snapshot: Snapshot) {
-        if snapshot.ready != nil { dispatcher.dropShells(of: snapshot.function) }
+        if snapshot.ready != nil {
+            dispatcher.dropShells(of: snapshot.function)
+            // Whatever becomes of the new one, the old one is not found again.
+            engine.warden.removeSnapshot(snapshot.name)
+        }
         snapshot.state = .making
         queue.append(snapshot)
         workOn()

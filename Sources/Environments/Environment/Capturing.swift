@@ -42,7 +42,6 @@ extension Environment {
         drainLogs()
         guard advance(.quiet) else { return }
         deadlineTimer?.cancel()
-        telemetry.flush()
         if isFirstInit {
             phases.initUS = took
             reportInit(took)
@@ -138,6 +137,7 @@ extension Environment {
     /// It goes on as one that was restored: its runtime's hooks run, then it asks for its first event.
     private func afterCapture() {
         deadlineTimer?.cancel()
+        telemetry.release()
         restoringAt = Clock.now
         deadlineTimer = engine.loop.after(Self.restoreLimit) { [unowned self] in initTookTooLong() }
         if api.runtime.state == .restoreReady { api.release() }

@@ -53,6 +53,7 @@ final class Telemetry {
             waitingForSockets.append(subscription)
             environment.engine.warden.askForSocket(in: environment.sandbox)
         }
+        subscription.isHeld = environment.isBeingCaptured
         subscriptions.append(subscription)
         // While it can be had: from an environment that is frozen nothing comes.
         subscription.prepare()
@@ -76,6 +77,12 @@ final class Telemetry {
     /// What is gathered goes out now, because there may be no later.
     func flush() {
         for subscription in subscriptions { subscription.flush() }
+    }
+
+    /// What was held because of a capture goes out.
+    func release() {
+        for subscription in subscriptions { subscription.isHeld = false }
+        flush()
     }
 
     func close() {

@@ -26,6 +26,9 @@ final class TelemetrySubscription: Watched {
     private var parser = HTTPParser(.responses)
     private var failures = 0
     private var isClosed = false
+    /// Nothing is sent for the time being: a connection would not live through the capture that is to come, and many a
+    /// subscriber waits for one and no more.
+    var isHeld = false
 
     /// As many batches as may wait behind the one that is on its way.
     private static let mostBatches = 8
@@ -58,7 +61,7 @@ final class TelemetrySubscription: Watched {
     func flush() {
         timer?.cancel()
         timer = nil
-        guard !gathered.isEmpty, !isSending, !isClosed else { return }
+        guard !gathered.isEmpty, !isSending, !isClosed, !isHeld else { return }
         // Without one it goes out when there is one.
         guard socket.count > 0 else { return }
         if dropped.count > 0 { reportDropped() }

@@ -103,7 +103,7 @@ import Wire
     }
 
     @Test func unknownKindsAreRefused() {
-        for kind in [UInt8(0), 15, 255] {
+        for kind in [UInt8(0), 100, 255] {
             #expect(throws: DecodingError.unknownKind(kind)) { try WardenRequest(decoding: [kind]) }
         }
     }

@@ -20,6 +20,37 @@ extension Dispatcher {
         if !environments.isEmpty { takeCare() }
     }
 
+    /// Of those that were made because somebody wanted a new one, so many are kept for others; the rest would fill the
+    /// host.
+    static let mostSurplus = 4
+    /// To end one takes a processor, which others of the same crowd may still want: until nobody waits for an answer, but
+    /// not longer than this.
+    private static let patienceWithSurplus: UInt64 = 2_000_000_000
+    private static let surplusInterval: UInt64 = 50_000_000
+
+    func endSurplusLater() {
+        guard surplusTimer == nil else { return }
+        surplusTimer = engine.loop.after(Self.surplusInterval) { [unowned self] in endSurplus() }
+    }
+
+    private func endSurplus() {
+        surplusTimer = nil
+        let isQuiet = !environments.values.contains { $0.invocation != nil }
+        var isAnyLeft = false
+        for group in Array(groups.values) {
+            var surplus = group.idle.count - Self.mostSurplus
+            for environment in group.idle where environment.isSurplus && surplus > 0 {
+                surplus -= 1
+                if isQuiet || engine.loop.now - min(engine.loop.now, environment.idleSince) > Self.patienceWithSurplus {
+                    retire(environment)
+                } else {
+                    isAnyLeft = true
+                }
+            }
+        }
+        if isAnyLeft { endSurplusLater() }
+    }
+
     /// One that is used again and again is in the queue once.
     func freezeLater(_ environment: Environment) {
         if environment.isQueuedForFreezing { return }

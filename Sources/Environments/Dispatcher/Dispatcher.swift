@@ -16,6 +16,7 @@ package final class Dispatcher {
     var endWaiters: [String: [() -> Void]] = [:]
     var caretaker: Timer?
     var freezeTimer: Timer?
+    var surplusTimer: Timer?
     /// Those that became idle, the earliest first, for freezing.
     var freezeQueue: [Environment] = []
     var isClosing = false
@@ -155,6 +156,7 @@ package final class Dispatcher {
         whenEmpty = done
         caretaker?.cancel()
         freezeTimer?.cancel()
+        surplusTimer?.cancel()
         pools.close()
         for group in Array(groups.values) {
             for waiter in group.waiting { stopWaiting(waiter, group) }

@@ -5,10 +5,6 @@ import Reactor
 package import Wire
 
 extension Dispatcher: EnvironmentOwner {
-    /// Of those that were made because somebody wanted a new one, so many are kept for others; the rest would fill the
-    /// host.
-    private static let mostSurplus = 4
-
     package func isIdle(_ environment: Environment) {
         if environment.endsWhenIdle { return retire(environment) }
         let group = group(of: environment.function)
@@ -27,9 +23,12 @@ extension Dispatcher: EnvironmentOwner {
             freezeLater(environment)
             return pools.look(soon: true)
         }
-        if environment.isSurplus, group.idle.count >= Self.mostSurplus { return retire(environment) }
         group.idle.append(environment)
-        freezeLater(environment)
+        if environment.isSurplus, group.idle.count > Self.mostSurplus {
+            endSurplusLater()
+        } else {
+            freezeLater(environment)
+        }
     }
 
     package func isBroken(_ environment: Environment) {

@@ -1,6 +1,7 @@
 // Keeps ready what PoolPolicy says: looks at every group now and then, makes what is missing, a few at a time, and ends
 // what is too much or too old. Events do not wait for it: it looks when they are on their way.
 
+import Glibc
 import Lambda
 import Linux
 import Reactor
@@ -13,9 +14,14 @@ package final class Pools {
     private var memory = HostMemory()
     private var memoryReadAt: UInt64 = 0
     private var isClosed = false
+    /// Since when there was no processor to spare for it.
+    private var postponedAt: UInt64?
+    private let processors = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 
-    /// Who takes one out of a pool wants the processors for himself, for a moment.
-    private static let moment: UInt64 = 10_000_000
+    /// Who takes one out of a pool wants the processors for himself, for a moment; and a crowd for longer, but not for
+    /// ever.
+    private static let moment: UInt64 = 3_000_000
+    private static let patience: UInt64 = 300_000_000
     private static let interval: UInt64 = 1_000_000_000
     /// Sandboxes and environments that are made at the same time.
     private static let mostAtOnce = 4
@@ -48,6 +54,7 @@ package final class Pools {
         let plans = PoolPolicy.plan(groups.map(version), host(), engine.settings.pools)
         // First what is too much: it makes room.
         for (group, plan) in zip(groups, plans) { shrink(group, plan) }
+        if isCrowded() { return look(soon: true) }
         var atOnce = Self.mostAtOnce - groups.reduce(0) { $0 + $1.toBeParked + $1.shellsBeingMade }
         for (group, plan) in zip(groups, plans) where group.pausedUntil <= engine.loop.now {
             grow(group, plan, &atOnce)
@@ -55,6 +62,20 @@ package final class Pools {
         for group in groups { dispatcher.dropIfUnused(group) }
         // As long as there is something that may have to go, or to come.
         if groups.contains(where: isWatched) { look(soon: false) }
+    }
+
+    /// As many events as there are processors wait for environments to start.
+    private func isCrowded() -> Bool {
+        let starting = dispatcher.environments.values.count {
+            $0.invocation?.hasWaitedForStart == true && $0.served == 0
+        }
+        guard starting >= processors else {
+            postponedAt = nil
+            return false
+        }
+        let since = postponedAt ?? engine.loop.now
+        postponedAt = since
+        return engine.loop.now - since < Self.patience
     }
 
     /// Also those that nobody has used since the start, where something has to be ready.

@@ -2,11 +2,11 @@
 
 import Lambda
 import Linux
-import Reactor
 import Testing
 import Wire
 
 @testable import Environments
+@testable import Reactor
 
 final class EngineUnderTest {
     let place: Temporary
@@ -152,7 +152,11 @@ final class EngineUnderTest {
         try engine.turn { snapshot.ready != nil }
         let memo = try #require(SnapshotMemo(engine.warden.memos[snapshot.name] ?? ""))
         #expect(memo.connections.map(\.pending) == [.restoreNext])
-        #expect(engine.dispatcher.all.first?.served == 2)
+        let maker = try #require(engine.dispatcher.all.first)
+        #expect(maker.served == 2)
+        try engine.turn { maker.phase == .idle }
+        // No time runs for one that waits.
+        #expect(maker.deadlineTimer?.isCancelled == true)
     }
 
     @Test func aForeignRuntimeIsWarmedUpAndCapturedWhereItAsks() throws {

@@ -31,6 +31,9 @@ extension Environment {
         if api.runtime.state == .ready, maker.warmsUp, !maker.hasPrepared, RuntimeCommand.isOurs(function) {
             maker.hasPrepared = true
             if phase == .idle { guard advance(.prepare) else { return } }
+            // Its hooks have as long as an init.
+            deadlineTimer?.cancel()
+            deadlineTimer = engine.loop.after(initLimit) { [unowned self] in initTookTooLong() }
             return api.tellToPrepare()
         }
         becomeQuiet(maker)

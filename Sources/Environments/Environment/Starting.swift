@@ -128,8 +128,9 @@ extension Environment {
         if maker?.isAtWork == true { reportInit(took) }
         tellExtensions()
         telemetry.initEnds(status: .success, durationUS: took)
+        // Of an init that an event waits for, the event's time is running.
+        if isFirstInit || invocation == nil { deadlineTimer?.cancel() }
         if isFirstInit {
-            deadlineTimer?.cancel()
             engine.warden.settle(sandbox)
             if phases.initUS == 0 { phases.initUS = took }
             engine.metrics.initDuration.add(phases.initUS)

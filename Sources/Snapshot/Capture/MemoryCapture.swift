@@ -55,8 +55,8 @@ extension Capture {
             mapping.file = try sharedFile(link, name, mapping.protection & 2 != 0)
             return mapping
         }
-        if isGone {
-            // A private mapping of a file without a name: all of it is copied.
+        if isGone || name == "/dev/zero" {
+            // A private mapping of a file without a name, or of nothing: all of it is copied.
             mapping.offset = 0
             return mapping
         }

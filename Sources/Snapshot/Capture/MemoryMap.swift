@@ -56,7 +56,7 @@ enum MemoryMap {
     private static let meanings: [(Substring, UInt32)] = [
         ("gd", Mapping.growsDown), ("wf", Mapping.wipedOnFork), ("dc", Mapping.keptFromChildren),
         ("dd", Mapping.leftOutOfDumps), ("lo", Mapping.locked), ("hg", Mapping.huge), ("nh", Mapping.notHuge),
-        ("nr", Mapping.reservesNothing), ("dp", Mapping.wipedOnFork),
+        ("mg", Mapping.mergeable), ("nr", Mapping.reservesNothing), ("dp", Mapping.wipedOnFork),
     ]
 
     private static func hexadecimal(_ digits: ArraySlice<UInt8>) -> UInt64 {

@@ -39,6 +39,7 @@ package struct Mapping: Visited, Sendable {
     package static let notHuge: UInt32 = 64
     package static let reservesNothing: UInt32 = 128
     package static let seenByAll: UInt32 = 256
+    package static let mergeable: UInt32 = 512
 
     package init() {}
 

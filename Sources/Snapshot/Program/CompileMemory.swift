@@ -116,6 +116,7 @@ extension Compiler {
         if mapping.has(Mapping.wipedOnFork) { all.append(18) }
         if mapping.has(Mapping.keptFromChildren) { all.append(10) }
         if mapping.has(Mapping.leftOutOfDumps) { all.append(16) }
+        if mapping.has(Mapping.mergeable) { all.append(12) }
         if mapping.has(Mapping.huge) { all.append(14) }
         if mapping.has(Mapping.notHuge) { all.append(15) }
         return all

@@ -364,6 +364,14 @@ final class EngineUnderTest {
         try engine.turn { engine.dispatcher.count == 1 }
     }
 
+    @Test func aMakerTakesNobodysPlace() throws {
+        let engine = try EngineUnderTest()
+        let function = try engine.function(#"{"snapshot": true, "reserved": 1}"#)
+        engine.dispatcher.snapshots.deployed(function)
+        #expect(engine.dispatcher.snapshots[function].isBeingMade)
+        #expect(try engine.invoke(function).started == .cold)
+    }
+
     @Test func aHostThatIsFullGivesUpWhatIsKeptReady() throws {
         let engine = try EngineUnderTest { $0.mostEnvironments = 3 }
         let function = try engine.ready(#"{"snapshot": true, "provisioned": 3}"#)

@@ -28,13 +28,13 @@ final class Group {
     /// Those that have answered, and are about to ask for an event.
     var finishing: Int { members.values.count { $0.phase == .finishing && !$0.endsWhenIdle } }
 
-    /// Those that count for what is reserved: shells have nothing in them, and what ends takes no event.
+    /// Those that count for what is reserved: shells have nothing in them, and what ends or is captured takes no event.
     var inUse: Int {
         members.values.count { one in
             switch one.phase {
             case .shell, .ending, .ended: false
-            case .making: one.invocation != nil || one.ready == nil
-            default: true
+            case .making: one.invocation != nil || one.ready == nil && !one.isBeingCaptured
+            default: !one.isBeingCaptured
             }
         }
     }

@@ -96,9 +96,10 @@ extension Dispatcher {
     /// Until the snapshot is there, or it is clear that it will not be.
     private func waitForSnapshot(_ invocation: Invocation, _ group: Group) {
         let waiter = Waiter(invocation)
-        waiter.timer = engine.loop.after(Environment.initLimit) { [weak waiter] in
-            guard let waiter, !waiter.isOver else { return }
+        waiter.timer = engine.loop.after(Environment.initLimit) { [weak self, weak waiter] in
+            guard let self, let waiter, !waiter.isOver else { return }
             waiter.isOver = true
+            if waiter.invocation.mode == nil { return startCold(insteadOf: waiter.invocation, group) }
             waiter.invocation.refuse(.noSnapshot("the snapshot of \(group.function.name) is still being made"))
         }
         group.snapshot.waiters.append { [weak self] in

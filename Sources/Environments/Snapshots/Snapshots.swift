@@ -225,7 +225,7 @@ package final class Snapshots {
         let snapshot = self[function]
         let json = description.flatMap { try? JSON(parsing: $0) }
         if let memo = json?["memo"]?.text.flatMap({ SnapshotMemo($0) }) {
-            snapshot.settle(.ready(Snapshot.Ready(memo, nil, tookUS: nil)))
+            snapshot.settle(.ready(Snapshot.Ready(memo, json.flatMap { CaptureFigures($0) }, tookUS: nil)))
             dispatcher.pools.look(soon: true)
         } else {
             engine.warden.removeSnapshot(snapshot.name)
@@ -243,5 +243,19 @@ package final class Snapshots {
             members.append(("image", .object(image.filter { $0.0 != "memo" })))
             done(.object(members))
         }
+    }
+}
+
+extension CaptureFigures {
+    /// As far as the warden's description of an image has them.
+    fileprivate init?(_ json: JSON) {
+        guard let bytes = json["bytes"]?.integer, let stopped = json["stopped_us"]?.integer,
+            let processes = json["processes"]?.list
+        else { return nil }
+        self.init()
+        self.bytes = UInt64(clamping: bytes)
+        stoppedUS = UInt64(clamping: stopped)
+        self.processes = UInt32(clamping: processes.count)
+        threads = UInt32(clamping: processes.reduce(0) { $0 + ($1["threads"]?.list?.count ?? 0) })
     }
 }

@@ -20,7 +20,7 @@ struct ExtendedStarts {
             #expect(again.json?["events"] == .integer(2), "\(again)")
             answers.append(again)
         }
-        let log = try server.log("watched", until: answers[3].requestID)
+        let log = try server.log("watched", until: "\"requestId\": \"\(answers[3].requestID)\"")
         let heard = log.split(separator: "\n").compactMap { line in
             line.hasPrefix("invoke: ") ? try? JSON(parsing: Array(line.dropFirst(8).utf8)) : nil
         }

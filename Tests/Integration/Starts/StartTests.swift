@@ -127,7 +127,9 @@ struct Starts {
         HostFiles.remove("\(first.place)/state/functions/gone")
         let second = try ServerUnderTest(after: first.place)
         #expect(try second.start("kept", "restore").started == "restored")
-        #expect(!(try second.log("kept")).contains("INIT_REPORT Init Duration: 0"))
+        let known = try second.request("GET", "/v1/snapshots").json?["snapshots"]?.list ?? []
+        #expect(known.count == 1 && (known.first?["bytes"]?.integer ?? 0) > 100_000, "\(known)")
+        #expect((known.first?["threads"]?.integer ?? 0) == 1, "\(known)")
         let made = try second.request("GET", "/metrics").text
         #expect(made.contains("martlet_snapshots_made_total 0\n") && made.contains("martlet_snapshots 1\n"), "\(made)")
         #expect(second.removesSnapshots(of: "gone"))

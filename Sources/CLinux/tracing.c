@@ -7,6 +7,10 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/kcmp.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stddef.h>
@@ -21,6 +25,7 @@
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -192,3 +197,42 @@ long clinux_capset_only(uint64_t capabilities) {
         {.effective = (uint32_t)(capabilities >> 32), .permitted = (uint32_t)(capabilities >> 32)}};
     return result(syscall(SYS_capset, &header, sets));
 }
+
+long clinux_unix_peers(uint32_t *pairs, uint32_t most) {
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (fd < 0) return -errno;
+    struct { struct nlmsghdr head; struct unix_diag_req body; } request = {
+        .head = {.nlmsg_len = sizeof request, .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+        .body = {.sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX, .udiag_show = UDIAG_SHOW_PEER}};
+    long count = result(send(fd, &request, sizeof request, 0));
+    if (count >= 0) count = 0;
+    static char answer[65536] __attribute__((aligned(8)));
+    while (count >= 0) {
+        long length = result(recv(fd, answer, sizeof answer, 0));
+        if (length <= 0) { count = length < 0 ? length : count; break; }
+        int done = 0;
+        for (struct nlmsghdr *head = (void *)answer; NLMSG_OK(head, length); head = NLMSG_NEXT(head, length)) {
+            if (head->nlmsg_type == NLMSG_DONE || head->nlmsg_type == NLMSG_ERROR) { done = 1; break; }
+            struct unix_diag_msg *message = NLMSG_DATA(head);
+            int rest = (int)(head->nlmsg_len - NLMSG_LENGTH(sizeof *message));
+            for (struct rtattr *one = (void *)(message + 1); RTA_OK(one, rest); one = RTA_NEXT(one, rest))
+                if (one->rta_type == UNIX_DIAG_PEER && count < (long)most) {
+                    pairs[2 * count] = message->udiag_ino;
+                    pairs[2 * count + 1] = *(uint32_t *)RTA_DATA(one);
+                    count++;
+                }
+        }
+        if (done) break;
+    }
+    close(fd);
+    return count;
+}
+
+long clinux_attributes(const char *path) {
+    long length = result(listxattr(path, NULL, 0));
+    return length == -ENOTSUP ? 0 : length;
+}
+
+long clinux_next_data(int32_t fd, uint64_t from) { return result(lseek(fd, (off_t)from, SEEK_DATA)); }
+long clinux_next_hole(int32_t fd, uint64_t from) { return result(lseek(fd, (off_t)from, SEEK_HOLE)); }

@@ -37,6 +37,23 @@ package enum FileRegions {
         }
     }
 
+    /// The stretches of a file that hold data; what is between them is a hole.
+    package static func data(of raw: Int32, size: UInt64) throws(SystemError) -> [Range<UInt64>] {
+        var ranges: [Range<UInt64>] = []
+        var position: UInt64 = 0
+        while position < size {
+            let start = clinux_next_data(raw, position)
+            if start == -Int(ENXIO) { break }
+            try Kernel.check(start, "lseek")
+            let end = try Kernel.check(clinux_next_hole(raw, UInt64(start)), "lseek")
+            ranges.append(UInt64(start)..<min(UInt64(end), size))
+            position = UInt64(end)
+        }
+        return ranges
+    }
+
+    package static func hasAttributes(_ path: String) -> Bool { unsafe clinux_attributes(path) > 0 }
+
     package static func setSize(_ raw: Int32, _ size: UInt64) throws(SystemError) {
         guard ftruncate(raw, Int(size)) == 0 else { throw SystemError(call: "ftruncate", subject: "", code: errno) }
     }

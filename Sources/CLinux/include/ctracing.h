@@ -67,6 +67,13 @@ struct clinux_socket {
     int32_t is_local_v6_any;
 };
 long clinux_describe_socket(int32_t fd, struct clinux_socket *socket);
+/// Inodes of the connected Unix sockets of the caller's network, each followed by that of its other end.
+long clinux_unix_peers(uint32_t *pairs, uint32_t most);
+/// The names of extended attributes of a file, or 0 when it has none: how many bytes they take.
+long clinux_attributes(const char *path);
+/// Where the next data of a file begins, or the next hole: -ENXIO at its end.
+long clinux_next_data(int32_t fd, uint64_t from);
+long clinux_next_hole(int32_t fd, uint64_t from);
 /// Bytes that wait in a pipe or socket, without taking them.
 long clinux_peek(int32_t fd, void *bytes, uint64_t count);
 long clinux_waiting(int32_t fd);

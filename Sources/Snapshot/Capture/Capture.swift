@@ -52,11 +52,24 @@ package final class Capture {
         }
     }
 
+    /// Pid 1 of the sandbox.
+    private(set) var guardian: Int32 = 0
+    /// How many filters of system calls it has: what has more has one of its own.
+    private(set) var ownFilters = ""
+
     private func capture(_ guardian: Int32) throws -> Plan {
+        self.guardian = guardian
+        ownFilters = try ProcFile.values("/proc/\(guardian)/status")["Seccomp_filters"]?.first ?? ""
+        // From here on this process sees the sandbox's own queues, segments and sockets.
+        try Namespaces.enter(["ipc", "net"], of: guardian)
+        if SystemVObjects.areThere {
+            throw Refusal(.snapshot, "it has semaphores, queues or memory of System V")
+        }
         let begin = Clock.now
         try next("stop the processes")
         let stopped = try StoppedTree(below: guardian)
         var plan = Plan()
+        peers = try UnixPeers.all()
         try next("read the files of /tmp")
         try tree.capture(below: "/proc/\(guardian)/root")
         for process in stopped.processes {
@@ -102,19 +115,19 @@ package final class Capture {
 
     /// A file that is mapped so that all who map it see each other's changes: the place among the open files.
     func sharedFile(_ link: String, _ name: String, _ isWritten: Bool) throws -> UInt32 {
-        let open = try Files.open(link, isWritten ? .readWrite : [])
+        let open = try Files.open(link)
         let about = try FileDetails(open.raw)
-        // Named by its place: mapped twice, it is one.
-        let identity = "mapped \(about.device) \(about.inode)"
+        // Named by its place: mapped twice in the same way, it is one.
+        let identity = "mapped \(about.device) \(about.inode) \(isWritten)"
         if let known = holders.firstIndex(where: { $0.link == identity }) { return UInt32(known) }
         for (index, holder) in holders.enumerated() where holder.pid > 0 {
             guard let other = try? FileDetails(of: try OtherProcess(holder.pid).descriptor(holder.number)) else {
                 continue
             }
-            if other.identity == about.identity { return UInt32(index) }
+            if other.identity == about.identity, isWritten == (files[index].flags & 3 != 0) { return UInt32(index) }
         }
         var file = OpenFile()
-        file.flags = UInt32(O_RDWR)
+        file.flags = UInt32(isWritten ? O_RDWR : O_RDONLY)
         if name.hasSuffix(" (deleted)") {
             file.kind = .memory
             file.path = "shared"

@@ -40,10 +40,33 @@ extension Capture {
         } else {
             try describe(&file, try process.descriptor(number), link, details, number)
         }
-        if let lock = details["lock"]?.first { leftOut.append("a lock on \(link): \(lock)") }
+        for line in details["lock"] ?? [] { try file.locks.append(Self.lock(line, link)) }
+        if flags & 0o20000 != 0 {
+            throw Refusal(.snapshot, "descriptor \(number) sends signals for its data (O_ASYNC)")
+        }
+        if link.hasPrefix("/proc/"), link.hasSuffix("/mem") { throw Refusal(.snapshot, "it has opened \(link)") }
         files.append(file)
         holders.append((process.pid, number, link))
         return UInt32(files.count - 1)
+    }
+
+    /// `1: POSIX  ADVISORY  WRITE 2 00:2a:5 0 EOF`
+    private static func lock(_ line: String, _ link: String) throws(Refusal) -> FileLock {
+        let words = line.split(separator: " ").map(String.init)
+        guard words.count >= 8, let start = UInt64(words[6]), words[2] == "ADVISORY" else {
+            throw Refusal(.snapshot, "it has a lock of an unknown kind on \(link)")
+        }
+        var lock = FileLock()
+        switch words[1] {
+        case "FLOCK": lock.kind = .whole
+        case "POSIX": lock.kind = .record
+        case "OFDLCK": lock.kind = .ofOpenFile
+        default: throw Refusal(.snapshot, "it has a lock of an unknown kind on \(link)")
+        }
+        lock.isExclusive = words[3] == "WRITE"
+        lock.start = start
+        lock.length = UInt64(words[7]).map { $0 - start + 1 } ?? 0
+        return lock
     }
 
     private func describe(
@@ -52,7 +75,11 @@ extension Capture {
     ) throws {
         let about = try FileDetails(open.raw)
         switch (about.type, link) {
-        case (0o140000, _): try describeSocket(&file, open.raw, about)
+        case (0o140000, _):
+            if let count = details["scm_fds"]?.first, count != "0" {
+                throw Refusal(.snapshot, "a descriptor is on its way through a socket")
+            }
+            try describeSocket(&file, open.raw, about)
         case (0o010000, _) where !link.hasPrefix("/"): try describePipe(&file, open.raw, about)
         case (_, "anon_inode:[eventfd]"):
             file.kind = .counter
@@ -66,6 +93,10 @@ extension Capture {
             file.value = UInt64(details["clockid"]?.first ?? "0") ?? 0
             file.second = UInt64(details["ticks"]?.first ?? "0") ?? 0
             file.times = try Peeking.timer(open.raw)
+            // One that ends at a time of the clock on the wall ends at that time.
+            if file.value == 0, details["settime flags"]?.first?.hasSuffix("1") == true {
+                file.third = Clock.wallMilliseconds
+            }
         case (_, "anon_inode:[signalfd]"):
             file.kind = .signals
             file.value = UInt64(details["sigmask"]?.first ?? "0", radix: 16) ?? 0
@@ -86,8 +117,12 @@ extension Capture {
             file.payload = try Peeking.pipe(open.raw, count: min(Peeking.waiting(in: open.raw), Plan.Limits.payload))
         case (_, _) where link.hasPrefix("anon_inode:") || link.hasPrefix("pidfd:"):
             throw Refusal(.snapshot, "descriptor \(number) is of a kind that cannot be captured: \(link)")
-        case (_, _) where details["notify_tgid"] != nil || link.hasPrefix("/dev/mqueue") || details["SIGNO"] != nil:
+        case (0o100000, _) where (try? Files.space(at: "/proc/self/fd/\(open.raw)"))?.type == Self.queueSystem:
             throw Refusal(.snapshot, "descriptor \(number) is a message queue")
+        case (_, _) where !link.hasPrefix("/"):
+            throw Refusal(.snapshot, "descriptor \(number) is a namespace, or another thing without a path: \(link)")
+        case (0o040000, _) where Self.isOwn(link + "/") && file.position > 0:
+            throw Refusal(.snapshot, "descriptor \(number) is a half read directory below /tmp")
         case (0o100000, _), (0o040000, _), (0o020000, _):
             if link.hasSuffix(" (deleted)") {
                 throw Refusal(.snapshot, "descriptor \(number) is \(link), which cannot be made again")
@@ -98,17 +133,15 @@ extension Capture {
         }
     }
 
+    /// MQUEUE_MAGIC
+    private static let queueSystem: UInt64 = 0x1980_0202
+
     func copyContents(of raw: Int32, size: UInt64, to file: inout OpenFile) throws {
         file.size = size
-        var done: UInt64 = 0
-        while done < size {
-            let bytes = try FileRegions.read(raw, at: done, count: Int(min(size - done, 1 << 20)))
-            if bytes.isEmpty { break }
-            let position = try pages.append(bytes[...])
-            file.contents.append(
-                PageRun(address: done, pages: (UInt64(bytes.count) + 4095) >> 12, position: position))
-            done += UInt64(bytes.count)
+        guard let contents = try pages.copyFile(raw, size: size, room: &tree.room) else {
+            throw Refusal(.snapshot, "there are more than 512 MB in its files")
         }
+        file.contents = contents
     }
 
     // MARK: kinds
@@ -136,13 +169,14 @@ extension Capture {
         if file.kind == .pipeReading {
             let waiting = Peeking.waiting(in: raw)
             if waiting > Plan.Limits.payload { throw Refusal(.snapshot, "a pipe holds more than can be captured") }
+            if waiting > 0, file.flags & 0o40000 != 0 { throw Refusal(.snapshot, "packets wait in a pipe (O_DIRECT)") }
             file.payload = try Peeking.pipe(raw, count: waiting)
         }
     }
 
     private func describeWatches(_ file: inout OpenFile, _ details: [String: [String]], _ raw: Int32) throws {
         file.kind = .watches
-        if Peeking.waiting(in: raw) > 0 { leftOut.append("events of watched files (inotify)") }
+        if Peeking.waiting(in: raw) > 0 { throw Refusal(.snapshot, "notes of watched files are waiting (inotify)") }
         // inotify wd:1 ino:9e7e sdev:800013 mask:800afce …
         for line in details.flatMap({ key, values in key == "inotify wd" ? values : [] }) {
             var registration = Registration()

@@ -52,7 +52,7 @@ extension Capture {
         let isGone = name.hasSuffix(" (deleted)")
         if line.isShared, isGone || Self.isOwn(name) {
             mapping.kind = .shared
-            mapping.file = try sharedFile(link, name, mapping.protection & 2 != 0)
+            mapping.file = try sharedFile(link, name, line.flags.contains("mw"))
             return mapping
         }
         if isGone || name == "/dev/zero" {

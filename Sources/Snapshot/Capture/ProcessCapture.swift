@@ -5,7 +5,7 @@ import Linux
 import Wire
 
 extension Capture {
-    func capture(_ stopped: StoppedProcess, _ state: inout ProcessState) throws(SystemError) {
+    func capture(_ stopped: StoppedProcess, _ state: inout ProcessState) throws {
         let pid = stopped.pid
         let status = try ProcFile.values("/proc/\(pid)/status")
         let stat = try ProcFile.stat(of: pid)
@@ -14,13 +14,12 @@ extension Capture {
         state.session = ProcFile.innermost(status["NSsid"]?.first)
         state.group = ProcFile.innermost(status["NSpgid"]?.first)
         state.number = numbers.first { $0.pid == state.pid }?.number ?? 0
-        state.isEnded = stopped.hasEnded
-        if stopped.hasEnded {
-            state.endStatus = Int32(truncatingIfNeeded: stat[52])
-            return
-        }
-        guard let main = stopped.threads.first, main.tid == pid else {
-            throw SystemError(call: "stop", subject: "the first thread of a process, which has ended", code: ESRCH)
+        if stopped.hasEnded { throw Refusal(.snapshot, "process \(state.pid) has ended and has not been waited for") }
+        guard let main = stopped.threads.first, main.tid == pid,
+            try ProcFile.stat(of: pid, thread: pid).state != "Z"
+        else { throw Refusal(.snapshot, "the first thread of process \(state.pid) has ended") }
+        if let filters = status["Seccomp_filters"]?.first, filters != ownFilters {
+            throw Refusal(.snapshot, "process \(state.pid) has a filter of its own (seccomp)")
         }
         let calls = try insideCalls(of: stopped, main, state.kernelMappings)
         for thread in stopped.threads { state.threads.append(try capture(thread, of: pid, with: calls)) }
@@ -32,10 +31,16 @@ extension Capture {
         state.auxiliary = try Files.read("/proc/\(pid)/auxv", limit: 1024)
         state.program = try ProcFile.link("/proc/\(pid)/exe")
         state.directory = try ProcFile.link("/proc/\(pid)/cwd")
+        if state.directory.hasSuffix(" (deleted)") {
+            throw Refusal(.snapshot, "the working directory of process \(state.pid) was deleted")
+        }
         state.creationMask = UInt32(status["Umask"]?.first ?? "22", radix: 8) ?? 0o22
         state.personality =
             UInt32(try Files.readText("/proc/\(pid)/personality").dropLast(), radix: 16) ?? 0
         state.oomScore = Int32(try Files.readText("/proc/\(pid)/oom_score_adj").dropLast()) ?? 0
+        state.coreFilter = String(try Files.readText("/proc/\(pid)/coredump_filter").dropLast())
+        state.hasNoHugePages =
+            try main.call(SystemCallNumber.prctl, [Control.getHugePagesOff], with: calls.instruction) == 1
         state.isDumpable = try main.call(SystemCallNumber.prctl, [Control.getDumpable], with: calls.instruction) == 1
         state.isSubreaper =
             try calls.ask(main, SystemCallNumber.prctl, [Control.getSubreaper, calls.scratch], length: 8)[0] & 1 == 1

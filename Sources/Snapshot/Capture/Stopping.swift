@@ -60,6 +60,9 @@ final class StoppedTree {
     private func stopChildren(of pid: Int32, place: Int?) throws(SystemError) {
         for child in try Self.children(of: pid) where !processes.contains(where: { $0.pid == child }) {
             let state = try? ProcFile.stat(of: child)
+            if state?.state == "T" {
+                throw SystemError(call: "capture", subject: "a process that is stopped", code: EBUSY)
+            }
             processes.append(StoppedProcess(pid: child, parent: place, hasEnded: state?.state == "Z"))
             let index = processes.count - 1
             if !processes[index].hasEnded { try stopThreads(of: index) }

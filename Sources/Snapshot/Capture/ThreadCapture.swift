@@ -13,7 +13,7 @@ extension Capture {
         let stat = try ProcFile.stat(of: pid, thread: thread.tid)
         state.tid = ProcFile.innermost(status["NSpid"]?.first)
         state.name = String(try Files.readText("/proc/\(pid)/task/\(thread.tid)/comm").dropLast())
-        state.registers = try Self.restarting(thread.registers()).values
+        state.registers = try Self.restarting(thread.registers(), of: pid).values
         state.vector = try thread.vectorState()
         state.signalMask = try thread.signalMask()
         let sequences = try thread.restartableSequences()
@@ -32,25 +32,47 @@ extension Capture {
             try thread.call(SystemCallNumber.prctl, [Control.getTimerSlack], with: calls.instruction))
         state.pending = try thread.pendingSignals(shared: false).map(SignalInformation.init(bytes:))
         state.nice = Int32(truncatingIfNeeded: stat[19])
+        state.inputPriority = UInt32(max(0, Scheduling.inputPriority(of: thread.tid)))
+        let processors = try Scheduling.processors(of: thread.tid)
+        if processors != (try Scheduling.processors(of: guardian)) { state.processors = processors }
         state.policy = UInt32(truncatingIfNeeded: stat[41])
         return state
     }
 
-    /// A system call in which the thread waits is made again from its start. One that was to go on with what was left of
-    /// its time (-516) is told that it was interrupted: the kernel's memory of what was left stays behind.
-    private static func restarting(_ registers: Registers) -> Registers {
+    /// A system call in which the thread waits is made again from its start. One that the kernel would go on with for
+    /// what was left of its time (-516) waits its whole time again: what was left stays behind in the kernel.
+    private static func restarting(_ registers: Registers, of pid: Int32) throws(SystemError) -> Registers {
         guard Int64(bitPattern: registers[.originalRAX]) >= 0 else { return registers }
         var registers = registers
         switch Int64(bitPattern: registers[.rax]) {
-        case -512, -513, -514:
-            registers[.rax] = registers[.originalRAX]
+        case -512, -513, -514, -516:
+            var number = registers[.originalRAX]
+            // It goes on already for the second time: which call it once was stands before the instruction that makes it.
+            if number == restartSystemCall {
+                guard let first = try numberLoaded(before: registers[.rip] &- 2, of: pid) else {
+                    registers[.rax] = UInt64(bitPattern: Int64(-EINTR))
+                    break
+                }
+                number = first
+            }
+            registers[.rax] = number
             registers[.rip] &-= 2
-        case -516:
-            registers[.rax] = UInt64(bitPattern: Int64(-EINTR))
         default: break
         }
         registers[.originalRAX] = .max
         return registers
+    }
+
+    private static let restartSystemCall: UInt64 = 219
+    /// nanosleep, poll, futex, clock_nanosleep: the only ones that the kernel goes on with.
+    private static let restartable: [UInt64] = [35, 7, 202, 230]
+
+    /// What the instruction `mov $number, %eax` ahead of this address loads.
+    private static func numberLoaded(before address: UInt64, of pid: Int32) throws(SystemError) -> UInt64? {
+        let bytes = try OtherProcess(pid).read(address &- 5, count: 5)
+        guard bytes[0] == 0xb8 else { return nil }
+        let number = (1...4).reduce(UInt64(0)) { $0 | UInt64(bytes[$1]) << UInt64(($1 - 1) * 8) }
+        return restartable.contains(number) ? number : nil
     }
 }
 
@@ -69,6 +91,7 @@ enum Control {
     static let getDumpable: UInt64 = 3
     static let getTimerSlack: UInt64 = 30
     static let getSubreaper: UInt64 = 37
+    static let getHugePagesOff: UInt64 = 42
     static let getTIDAddress: UInt64 = 40
 }
 

@@ -8,7 +8,7 @@ final class TreeCapture {
     private(set) var entries: [TreeEntry] = []
     private var inodes: [UInt64: String] = [:]
     private let pages: PageFile
-    private var room = 512 << 20
+    var room: UInt64 = 512 << 20
 
     init(_ pages: PageFile) { self.pages = pages }
 
@@ -28,8 +28,14 @@ final class TreeCapture {
             guard entries.count < Plan.Limits.entries else {
                 throw Refusal(.snapshot, "there are too many files in /tmp")
             }
+            guard !name.unicodeScalars.contains("\u{fffd}") else {
+                throw Refusal(.snapshot, "a name in \(path) is not UTF-8")
+            }
             let own = try Files.open(name, in: Directory(directory), [.nameOnly, .noFollow])
             let about = try FileDetails(own.raw)
+            if about.type != 0o120000, FileRegions.hasAttributes("/proc/self/fd/\(own.raw)") {
+                throw Refusal(.snapshot, "\(path)/\(name) has extended attributes")
+            }
             var entry = TreeEntry()
             entry.path = "\(path)/\(name)"
             entry.mode = UInt32(about.mode & 0o7777)
@@ -49,31 +55,18 @@ final class TreeCapture {
             case 0o100000:
                 entry.size = about.size
                 let file = try Files.open(name, in: Directory(directory), [.noFollow])
-                entry.position = try copy(file.raw, size: about.size)
+                guard let contents = try pages.copyFile(file.raw, size: about.size, room: &room) else {
+                    throw Refusal(.snapshot, "there are more than 512 MB of files in /tmp")
+                }
+                entry.contents = contents
             case 0o120000:
                 entry.kind = .link
                 entry.target = try Files.readLink("/proc/self/fd/\(directory.raw)/\(name)")
             case 0o010000: entry.kind = .pipe
-            // Made again by whoever listens there.
             case 0o140000: entry.kind = .socket
             default: throw Refusal(.snapshot, "\(entry.path) is of a kind that cannot be captured")
             }
             entries.append(entry)
         }
-    }
-
-    private func copy(_ raw: Int32, size: UInt64) throws -> UInt64 {
-        room -= Int(min(size, 1 << 40))
-        if room < 0 { throw Refusal(.snapshot, "there are more than 512 MB of files in /tmp") }
-        var start: UInt64?
-        var done: UInt64 = 0
-        while done < size {
-            let bytes = try FileRegions.read(raw, at: done, count: Int(min(size - done, 1 << 20)))
-            if bytes.isEmpty { break }
-            let position = try pages.append(bytes[...])
-            start = start ?? position
-            done += UInt64(bytes.count)
-        }
-        return start ?? 0
     }
 }

@@ -46,6 +46,7 @@ package struct OpenFile: Visited, Sendable {
     package var contents: [PageRun] = []
     package var size: UInt64 = 0
     package var registrations: [Registration] = []
+    package var locks: [FileLock] = []
 
     package init() {}
 
@@ -63,6 +64,24 @@ package struct OpenFile: Visited, Sendable {
         try visitor.visit(&contents, most: 65_536)
         try visitor.visit(&size)
         try visitor.visit(&registrations, most: Plan.Limits.files)
+        try visitor.visit(&locks, most: 256)
+    }
+}
+
+/// A lock that is held on a file.
+package struct FileLock: Visited, Sendable {
+    package enum Kind: UInt8, Sendable { case whole = 0, record, ofOpenFile }
+    package var kind = Kind.whole
+    package var isExclusive = false
+    package var start: UInt64 = 0
+    /// Zero: to the end, wherever that may come to be.
+    package var length: UInt64 = 0
+    package init() {}
+    package mutating func visit(_ visitor: inout some Visitor) throws(DecodingError) {
+        try visitor.visit(kind: &kind)
+        try visitor.visit(&isExclusive)
+        try visitor.visit(&start)
+        try visitor.visit(&length)
     }
 }
 
@@ -89,7 +108,7 @@ package struct TreeEntry: Visited, Sendable {
     package var target = ""
     package var mode: UInt32 = 0
     package var size: UInt64 = 0
-    package var position: UInt64 = 0
+    package var contents: [PageRun] = []
     package var seconds: Int64 = 0
     package var nanoseconds: Int64 = 0
     package init() {}
@@ -99,7 +118,7 @@ package struct TreeEntry: Visited, Sendable {
         try visitor.visit(&target)
         try visitor.visit(&mode)
         try visitor.visit(&size)
-        try visitor.visit(&position)
+        try visitor.visit(&contents, most: 65_536)
         try visitor.visit(&seconds)
         try visitor.visit(&nanoseconds)
     }

@@ -32,6 +32,8 @@ package struct ProcessState: Visited, Sendable {
     package var isSubreaper = false
     package var personality: UInt32 = 0
     package var oomScore: Int32 = 0
+    package var coreFilter = ""
+    package var hasNoHugePages = false
     package var descriptors: [Descriptor] = []
 
     package init() {}
@@ -64,6 +66,8 @@ package struct ProcessState: Visited, Sendable {
         try visitor.visit(&isSubreaper)
         try visitor.visit(&personality)
         try visitor.visit(&oomScore)
+        try visitor.visit(&coreFilter)
+        try visitor.visit(&hasNoHugePages)
         try visitor.visit(&descriptors, most: Plan.Limits.files)
     }
 }
@@ -89,6 +93,9 @@ package struct ThreadState: Visited, Sendable {
     package var timerSlack: UInt64 = 0
     package var nice: Int32 = 0
     package var policy: UInt32 = 0
+    package var inputPriority: UInt32 = 0
+    /// A bit for each processor that it may run on; none when that is all that its sandbox may.
+    package var processors: [UInt64] = []
 
     package init() {}
 
@@ -112,6 +119,8 @@ package struct ThreadState: Visited, Sendable {
         try visitor.visit(&timerSlack)
         try visitor.visit(&nice)
         try visitor.visit(&policy)
+        try visitor.visit(&inputPriority)
+        try visitor.visit(&processors, most: 128)
     }
 }
 

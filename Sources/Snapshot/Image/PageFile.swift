@@ -18,6 +18,25 @@ package final class PageFile {
         return position
     }
 
+    /// The data of a file, as far as it has any; `room` is what may still be taken.
+    func copyFile(_ raw: Int32, size: UInt64, room: inout UInt64) throws(SystemError) -> [PageRun]? {
+        var runs: [PageRun] = []
+        for range in try FileRegions.data(of: raw, size: size) {
+            guard range.lowerBound & 4095 == 0, UInt64(range.count) <= room else { return nil }
+            room -= UInt64(range.count)
+            var done = range.lowerBound
+            while done < range.upperBound {
+                let count = Int(min(range.upperBound - done, 1 << 20))
+                let bytes = try FileRegions.read(raw, at: done, count: count)
+                if bytes.isEmpty { break }
+                let position = try append(bytes[...])
+                runs.append(PageRun(address: done, pages: (UInt64(bytes.count) + 4095) >> 12, position: position))
+                done += UInt64(bytes.count)
+            }
+        }
+        return runs
+    }
+
     /// All that was written, on the disk, and long enough for its last page.
     package func finish() throws(SystemError) {
         try FileRegions.setSize(file.raw, size)

@@ -20,14 +20,16 @@ extension Compiler {
                     "link \(entry.path)", Call.linkat, here, .data(program.put(entry.target)), here, path, .value(0))
             case .pipe:
                 program.add("make \(entry.path)", Call.mknodat, here, path, .number(0o010000 | entry.mode), .value(0))
-            case .socket: break
+            case .socket:
+                program.add(
+                    "make \(entry.path)", Call.mknodat, here, path, .number(0o140000 | entry.mode), .value(0))
             }
-            if entry.kind == .directory || entry.kind == .pipe {
+            if [.directory, .pipe, .socket].contains(entry.kind) {
                 program.add("set mode of \(entry.path)", Call.fchmodat, here, path, .number(entry.mode))
             }
         }
         // Last, because making what is in a directory changes its time.
-        for entry in plan.entries where entry.kind != .socket && entry.kind != .hardLink {
+        for entry in plan.entries where entry.kind != .hardLink {
             let times = program.put([
                 UInt64(bitPattern: entry.seconds), UInt64(bitPattern: entry.nanoseconds),
                 UInt64(bitPattern: entry.seconds), UInt64(bitPattern: entry.nanoseconds),
@@ -44,8 +46,7 @@ extension Compiler {
         program.add(
             "make \(entry.path)", Call.openat, .number(-100), path, .number(flags), .number(entry.mode | 0o200),
             into: slot)
-        let run = PageRun(address: 0, pages: (entry.size + 4095) >> 12, position: entry.position)
-        copyContents([run], size: entry.size, to: .slot(slot), entry.path)
+        copyContents(entry.contents, size: entry.size, to: .slot(slot), entry.path)
         program.add("set mode of \(entry.path)", Call.fchmod, .slot(slot), .number(entry.mode))
         program.add("close \(entry.path)", Call.close, .slot(slot))
     }
@@ -84,7 +85,8 @@ extension Compiler {
                 files.append(Int(descriptor.file))
             }
         }
-        for file in files where lifted[file] == nil { try lift(file) }
+        // Pipes for logs are there already.
+        for file in files where lifted[file] == nil && plan.files[file].kind != .log { try lift(file) }
         try liftMapped(family)
     }
 
@@ -98,6 +100,9 @@ extension Compiler {
     }
 
     private mutating func lift(_ file: Int) throws(Refusal) {
+        guard lifted.count < Int(Self.firstGiven - Self.firstLifted) - 2 else {
+            throw Refusal(.snapshot, "its processes share more than \(lifted.count) open files")
+        }
         for (member, slot) in try create(file) {
             let high = program.newSlot()
             program.add(
@@ -135,10 +140,25 @@ extension Compiler {
                     place(.slot(slot), descriptor, closes: true)
                 }
             }
+            if first[file] == nil { lock(open, descriptor.number) }
             first[file] = descriptor.number
         }
         for descriptor in state.descriptors where plan.files[Int(descriptor.file)].kind == .poll {
             register(plan.files[Int(descriptor.file)], at: descriptor.number, state)
+        }
+    }
+
+    private mutating func lock(_ file: OpenFile, _ number: Int32) {
+        for lock in file.locks {
+            if lock.kind == .whole {
+                program.add("lock a file", 73, .number(number), .value(lock.isExclusive ? 2 : 1))
+            } else {
+                // struct flock: type, whence, start, length, pid.
+                let range = program.put([lock.isExclusive ? 1 : 0, lock.start, lock.length, 0])
+                program.add(
+                    "lock a part of a file", Call.fcntl, .number(number), .value(lock.kind == .record ? 6 : 37),
+                    .data(range))
+            }
         }
     }
 

@@ -157,9 +157,17 @@ extension Compiler {
     private mutating func timer(_ file: OpenFile, _ slot: Int, _ quiet: UInt32) {
         program.add("make a timerfd", Call.timerfdCreate, .number(file.value), .number(quiet), into: slot)
         guard file.times.count == 4 else { return }
-        if file.times[2] | file.times[3] > 0 {
+        var times = file.times
+        var flags: UInt64 = 0
+        if file.third > 0, times[2] | times[3] > 0 {
+            let end = file.third + times[2] * 1000 + times[3] / 1_000_000
+            (times[2], times[3], flags) = (end / 1000, end % 1000 * 1_000_000, 1)
+        }
+        // One that has ended, and of which nobody has read that.
+        if file.second > 0, times[2] | times[3] == 0 { times[3] = 1 }
+        if times[2] | times[3] > 0 {
             program.add(
-                "set a timerfd", Call.timerfdSettime, .slot(slot), .value(0), .data(program.put(file.times)), .value(0))
+                "set a timerfd", Call.timerfdSettime, .slot(slot), .value(flags), .data(program.put(times)), .value(0))
         }
         if file.second > 0 {
             // TFD_IOC_SET_TICKS
@@ -185,6 +193,13 @@ extension Compiler {
                 "watch \(watch.path)", Call.inotifyAddWatch, .slot(slot), .data(program.put(watch.path)),
                 .number(watch.events & 0xffffff))
             next += 1
+        }
+        // Each number that was given up is noted.
+        if file.registrations.contains(where: { $0.number > 1 }) {
+            let space = program.put(Array(repeating: 0, count: 4096))
+            program.add("forget the notes of that", Call.fcntl, .slot(slot), .value(4), .number(O_NONBLOCK))
+            program.add("forget the notes of that", Call.read, .slot(slot), .data(space), .value(4096), mayFail: true)
+            setFlags(slot, file.flags)
         }
     }
 }

@@ -29,18 +29,12 @@ extension Compiler {
         program.add("enter \(state.directory)", Call.chdir, .data(program.put(state.directory)))
         program.add("set creation mask", Call.umask, .number(state.creationMask))
         if state.personality != 0 { program.add("set personality", Call.personality, .number(state.personality)) }
+        if state.hasNoHugePages { program.add("have no huge pages", Call.prctl, .value(41), .value(1)) }
         if state.isSubreaper { program.add("adopt orphans", Call.prctl, .value(36), .value(1)) }
         program.add("set dumpable", Call.prctl, .value(4), .value(state.isDumpable ? 1 : 0))
-        if state.oomScore != 0 {
-            let slot = program.newSlot()
-            let text = Array(String(state.oomScore).utf8)
-            program.add(
-                "open oom_score_adj", Call.openat, .number(-100), .data(program.put("/proc/self/oom_score_adj")),
-                .value(1), .value(0), into: slot, mayFail: false)
-            program.add(
-                "set oom_score_adj", Call.write, .slot(slot), .data(program.put(text)), .number(text.count),
-                mayFail: true)
-            program.add("close oom_score_adj", Call.close, .slot(slot))
+        if state.oomScore != 0 { set("oom_score_adj", String(state.oomScore)) }
+        if state.coreFilter != Self.usualCoreFilter, !state.coreFilter.isEmpty {
+            set("coredump_filter", "0x" + state.coreFilter)
         }
         for limit in state.limits {
             // Those that a sandbox sets are the same already; what a process has lowered is lower here.
@@ -49,6 +43,20 @@ extension Compiler {
                 "set a limit", Call.prlimit, .value(0), .number(limit.resource), .data(values), .value(0), mayFail: true
             )
         }
+    }
+
+    private static let usualCoreFilter = "00000033"
+
+    /// Writes to one of the process's own files in /proc.
+    private mutating func set(_ name: String, _ value: String) {
+        let slot = program.newSlot()
+        let text = Array(value.utf8)
+        program.add(
+            "open \(name)", Call.openat, .number(-100), .data(program.put("/proc/self/\(name)")), .value(1), .value(0),
+            into: slot)
+        program.add(
+            "set \(name)", Call.write, .slot(slot), .data(program.put(text)), .number(text.count), mayFail: true)
+        program.add("close \(name)", Call.close, .slot(slot))
     }
 
     // MARK: signals

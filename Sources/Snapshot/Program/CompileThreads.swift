@@ -23,6 +23,7 @@ extension Compiler {
         for signal in main.pending { send(signal, to: main, of: state) }
         for thread in others { for signal in thread.pending { send(signal, to: thread, of: state) } }
         setCapabilities("give up the right to restore", 0)
+        program.add("keep no rights across users", Call.prctl, .value(8), .value(0))
         closeGiven()
         program.add(Step(kind: .await, arguments: [.number(Gate.guardian)], words: "wait for pid 1"))
         closeFilter()
@@ -91,6 +92,15 @@ extension Compiler {
             program.add(
                 "set scheduling", Call.schedSetscheduler, .value(0), .number(thread.policy), .data(parameter),
                 mayFail: true)
+        }
+        if thread.inputPriority != 0 {
+            program.add(
+                "set input priority", 251, .value(1), .value(0), .number(thread.inputPriority), mayFail: true)
+        }
+        if !thread.processors.isEmpty {
+            program.add(
+                "choose processors", 203, .value(0), .number(thread.processors.count * 8),
+                .data(program.put(thread.processors)), mayFail: true)
         }
         if thread.nice != 0 {
             program.add("set niceness", Call.setpriority, .value(0), .value(0), .number(thread.nice), mayFail: true)

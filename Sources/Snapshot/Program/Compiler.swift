@@ -23,7 +23,7 @@ struct Compiler {
     }
 
     /// Descriptors above this are not the processes' own.
-    static let firstLifted: Int32 = 832
+    static let firstLifted: Int32 = 904
     static let firstGiven: Int32 = 960
     /// A counter that each process adds to with its last step.
     static let doneDescriptor: Int32 = 1019

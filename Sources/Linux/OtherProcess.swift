@@ -97,6 +97,12 @@ package struct SocketDetails: Sendable {
 package enum Peeking {
     package static func waiting(in raw: Int32) -> Int { max(0, clinux_waiting(raw)) }
 
+    /// Nothing waits, and nothing will come: the other end has said so, or is gone.
+    package static func isAtEnd(_ raw: Int32) -> Bool {
+        var byte: UInt8 = 0
+        return unsafe clinux_peek(raw, &byte, 1) == 0
+    }
+
     package static func pipe(_ raw: Int32, count: Int) throws(SystemError) -> [UInt8] {
         try unsafe fill(count, "tee") { unsafe clinux_peek_pipe(raw, $0, UInt64(count)) }
     }

@@ -146,7 +146,10 @@ package struct Registers: Equatable, Sendable {
         // Not in a system call: the kernel must not begin it again.
         self[.originalRAX] = .max
         self[.rip] = instruction
-        for (name, value) in zip([Name.rdi, .rsi, .rdx, .r10, .r8, .r9], arguments) { self[name] = value }
+        for (index, name) in [Name.rdi, .rsi, .rdx, .r10, .r8, .r9].enumerated() {
+            // Some calls want those that they do not use to be zero.
+            self[name] = index < arguments.count ? arguments[index] : 0
+        }
     }
 }
 

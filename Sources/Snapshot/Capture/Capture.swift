@@ -63,7 +63,7 @@ package final class Capture {
         // From here on this process sees the sandbox's own queues, segments and sockets.
         try Namespaces.enter(["ipc", "net"], of: guardian)
         if SystemVObjects.areThere {
-            throw Refusal(.snapshot, "it has semaphores, queues or memory of System V")
+            throw Refusal(.snapshot, "it has semaphores, queues or shared memory of System V")
         }
         let begin = Clock.now
         try next("stop the processes")

@@ -163,13 +163,13 @@ extension Capture {
             (file.kind, file.index) = (.log, UInt32(index))
             return
         }
+        if file.flags & 0o40000 != 0 { throw Refusal(.snapshot, "it has a pipe of packets (O_DIRECT)") }
         file.index = index(of: about.identity)
         file.kind = file.flags & 3 == 0 ? .pipeReading : .pipeWriting
         file.value = UInt64(Peeking.pipeSize(raw))
         if file.kind == .pipeReading {
             let waiting = Peeking.waiting(in: raw)
             if waiting > Plan.Limits.payload { throw Refusal(.snapshot, "a pipe holds more than can be captured") }
-            if waiting > 0, file.flags & 0o40000 != 0 { throw Refusal(.snapshot, "packets wait in a pipe (O_DIRECT)") }
             file.payload = try Peeking.pipe(raw, count: waiting)
         }
     }

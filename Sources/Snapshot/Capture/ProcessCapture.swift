@@ -41,11 +41,13 @@ extension Capture {
         state.coreFilter = String(try Files.readText("/proc/\(pid)/coredump_filter").dropLast())
         state.hasNoHugePages =
             try main.call(SystemCallNumber.prctl, [Control.getHugePagesOff], with: calls.instruction) == 1
+        state.keepsCapabilities =
+            try main.call(SystemCallNumber.prctl, [Control.getKeepsCapabilities], with: calls.instruction) == 1
         state.isDumpable = try main.call(SystemCallNumber.prctl, [Control.getDumpable], with: calls.instruction) == 1
         state.isSubreaper =
             try calls.ask(main, SystemCallNumber.prctl, [Control.getSubreaper, calls.scratch], length: 8)[0] & 1 == 1
         try captureSignals(main, status, calls, &state)
-        try captureTimers(pid, main, calls, &state)
+        try captureTimers(stopped, main, calls, &state)
         state.limits = try Self.limits(of: pid)
     }
 
@@ -65,7 +67,7 @@ extension Capture {
     }
 
     private func captureTimers(
-        _ pid: Int32, _ main: TracedThread, _ calls: InsideCalls, _ state: inout ProcessState
+        _ stopped: StoppedProcess, _ main: TracedThread, _ calls: InsideCalls, _ state: inout ProcessState
     ) throws(SystemError) {
         for which in UInt64(0)...2 {
             let times = try calls.ask(main, SystemCallNumber.getitimer, [which, calls.scratch], length: 32)
@@ -73,7 +75,7 @@ extension Capture {
         }
         // ID: 0 / signal: 14/0000… / notify: signal/pid.3 / ClockID: 1
         var timer = PosixTimer()
-        for line in (try Files.readText("/proc/\(pid)/timers", limit: 65_536)).split(separator: "\n") {
+        for line in (try Files.readText("/proc/\(stopped.pid)/timers", limit: 65_536)).split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 1).map { $0.drop { $0 == " " } }
             guard parts.count == 2 else { continue }
             switch parts[0] {
@@ -91,6 +93,11 @@ extension Capture {
                     timer.thread = Int32(target.dropFirst(4)) ?? 0
                 }
             case "ClockID":
+                // The kernel numbers threads as this process sees them.
+                if timer.notification == 4 {
+                    let place = stopped.threads.firstIndex { $0.tid == timer.thread }
+                    timer.thread = place.map { state.threads[$0].tid } ?? 0
+                }
                 timer.clock = Int32(parts[1]) ?? 0
                 timer.times = try calls.ask(
                     main, SystemCallNumber.timerGettime, [UInt64(timer.id), calls.scratch], length: 32)

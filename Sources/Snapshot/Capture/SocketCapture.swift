@@ -15,8 +15,11 @@ extension Capture {
             file.payload = socket.name
         case (AF_UNIX, Self.stream) where socket.isConnected && socket.name == [0] + Array(Self.runtimeSocket.utf8):
             file.kind = .runtimeSocket
-        case (AF_UNIX, _) where socket.isConnected && socket.name.isEmpty:
-            try describePair(&file, raw, about)
+        case (AF_UNIX, _) where socket.isConnected: try describePair(&file, raw, about)
+        case (AF_UNIX, Self.datagram) where !socket.name.isEmpty:
+            if Peeking.waiting(in: raw) > 0 { throw Refusal(.snapshot, "messages wait in a socket") }
+            file.kind = .datagram
+            file.payload = socket.name
         case (AF_INET, Self.stream), (AF_INET6, Self.stream):
             file.third = UInt64(socket.localPort) | UInt64(socket.localAddress) << 16
             if socket.listens {
@@ -47,6 +50,8 @@ extension Capture {
         file.kind = .socketPair
         file.index = pair
         let waiting = Peeking.waiting(in: raw)
+        if Peeking.isAtEnd(raw) { throw Refusal(.snapshot, "a pair of sockets is half closed") }
+        if waiting > 0, file.second != UInt64(Self.stream) { throw Refusal(.snapshot, "messages wait in a socket") }
         if waiting > Plan.Limits.payload { throw Refusal(.snapshot, "a socket holds more than can be captured") }
         file.payload = try Peeking.socket(raw, count: waiting)
     }

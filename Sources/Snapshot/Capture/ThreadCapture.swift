@@ -92,6 +92,7 @@ enum Control {
     static let getTimerSlack: UInt64 = 30
     static let getSubreaper: UInt64 = 37
     static let getHugePagesOff: UInt64 = 42
+    static let getKeepsCapabilities: UInt64 = 7
     static let getTIDAddress: UInt64 = 40
 }
 

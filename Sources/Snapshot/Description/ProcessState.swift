@@ -34,6 +34,7 @@ package struct ProcessState: Visited, Sendable {
     package var oomScore: Int32 = 0
     package var coreFilter = ""
     package var hasNoHugePages = false
+    package var keepsCapabilities = false
     package var descriptors: [Descriptor] = []
 
     package init() {}
@@ -68,6 +69,7 @@ package struct ProcessState: Visited, Sendable {
         try visitor.visit(&oomScore)
         try visitor.visit(&coreFilter)
         try visitor.visit(&hasNoHugePages)
+        try visitor.visit(&keepsCapabilities)
         try visitor.visit(&descriptors, most: Plan.Limits.files)
     }
 }

@@ -4,29 +4,40 @@ import Glibc
 import Wire
 
 extension Compiler {
-    /// A connection of its own to the Runtime API: nothing was on its way when it was captured, so that a fresh one
-    /// under the same number is the same.
+    /// The socket for a connection of its own to the Runtime API: nothing was on its way when it was captured, so that a
+    /// fresh one under the same number is the same.
     mutating func runtimeAPI(_ file: OpenFile, _ slot: Int) {
         let isLocal = file.kind == .runtimeSocket
         let type = UInt64(1)
         program.add("make a socket", Call.socket, .number(isLocal ? 1 : 2), .number(type), .value(0), into: slot)
-        let address: [UInt8]
-        if isLocal {
-            address = [1, 0, 0] + Array(Capture.runtimeSocket.utf8)
-        } else {
-            let one = program.put32([1])
-            // The same port as before: by that the supervisor knows whose it is.
-            program.add("reuse an address", Call.setsockopt, .slot(slot), .value(1), .value(2), .data(one), .value(4))
-            let own = Self.internet(port: UInt16(truncatingIfNeeded: file.third), address: 0x7f00_0001)
-            program.add("bind to the same port", Call.bind, .slot(slot), .data(program.put(own)), .number(own.count))
-            program.add("send at once", Call.setsockopt, .slot(slot), .value(6), .value(1), .data(one), .value(4))
-            address = Self.internet(port: Capture.runtimePort, address: 0x7f00_0001)
-        }
-        program.add(
-            "connect to the Runtime API", Call.connect, .slot(slot), .data(program.put(address)), .number(address.count)
-        )
-        if file.flags & UInt32(O_NONBLOCK) != 0 {
-            program.add("set flags", Call.fcntl, .slot(slot), .value(4), .number(file.flags & ~3))
+        if isLocal { return }
+        let one = program.put32([1])
+        // The same port as before: by that the supervisor knows whose it is.
+        program.add("reuse an address", Call.setsockopt, .slot(slot), .value(1), .value(2), .data(one), .value(4))
+        let own = Self.internet(port: UInt16(truncatingIfNeeded: file.third), address: 0x7f00_0001)
+        program.add("bind to the same port", Call.bind, .slot(slot), .data(program.put(own)), .number(own.count))
+        program.add("send at once", Call.setsockopt, .slot(slot), .value(6), .value(1), .data(one), .value(4))
+    }
+
+    /// Connects them, when nearly nothing can fail any more: an event may be on its way as soon as that is done. Of a
+    /// socket that several processes have, the first of them does it.
+    mutating func connectToRuntimeAPI(_ state: ProcessState, _ index: Int) {
+        var done: Set<UInt32> = []
+        for process in plan.processes[..<index] { done.formUnion(process.descriptors.map(\.file)) }
+        for descriptor in state.descriptors where done.insert(descriptor.file).inserted {
+            let file = plan.files[Int(descriptor.file)]
+            guard file.kind == .runtimeAPI || file.kind == .runtimeSocket else { continue }
+            let address =
+                file.kind == .runtimeSocket
+                ? [1, 0, 0] + Array(Capture.runtimeSocket.utf8)
+                : Self.internet(port: Capture.runtimePort, address: 0x7f00_0001)
+            program.add(
+                "connect to the Runtime API", Call.connect, .number(descriptor.number), .data(program.put(address)),
+                .number(address.count))
+            if file.flags & UInt32(O_NONBLOCK) != 0 {
+                program.add(
+                    "set flags", Call.fcntl, .number(descriptor.number), .value(4), .number(file.flags & ~3))
+            }
         }
     }
 

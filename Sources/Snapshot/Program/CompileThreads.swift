@@ -20,10 +20,11 @@ extension Compiler {
         var made: [Int] = []
         for (place, thread) in others.enumerated() { made.append(makeThread(thread, place)) }
         own(main, of: state, isFirst: true)
-        for signal in main.pending { send(signal, to: main, of: state) }
-        for thread in others { for signal in thread.pending { send(signal, to: thread, of: state) } }
+        // Some of them are for a thread.
+        timers(state)
         setCapabilities("give up the right to restore", 0)
-        program.add("keep no rights across users", Call.prctl, .value(8), .value(0))
+        program.add("keep rights, or none", Call.prctl, .value(8), .value(state.keepsCapabilities ? 1 : 0))
+        connectToRuntimeAPI(state, index)
         closeGiven()
         program.add(Step(kind: .await, arguments: [.number(Gate.guardian)], words: "wait for pid 1"))
         closeFilter()
@@ -80,6 +81,8 @@ extension Compiler {
         if thread.robustHead != 0 {
             program.add("set robust list", Call.setRobustList, .number(thread.robustHead), .number(thread.robustLength))
         }
+        // Only the thread itself may send what seems to come from elsewhere.
+        for signal in thread.pending { send(signal, to: thread, of: state) }
         program.add("set name", Call.prctl, .value(15), .data(program.put(thread.name)))
         if thread.parentDeathSignal != 0 {
             program.add("set signal of the parent's end", Call.prctl, .value(1), .number(thread.parentDeathSignal))

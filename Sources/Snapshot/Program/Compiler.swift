@@ -108,7 +108,6 @@ struct Compiler {
         layOut(state)
         settle(state)
         actions(state)
-        timers(state)
         try threads(state, index)
     }
 

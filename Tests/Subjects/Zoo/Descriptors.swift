@@ -114,14 +114,10 @@ extension Subject {
         Subject("same-descriptors", "exactly these are open, each on what it was") {
             _ = try Descriptor("dup", call(__NR_dup3, Descriptor(opening: program), 100, 0))
             _ = try (Pipe(), Descriptor("eventfd", call(__NR_eventfd2, 0, 0)))
-            let before = Box<[String: String]>([:])
+            try Runtime.connect()
+            let before = try open()
             return { _ in
-                var now: [String: String] = [:]
-                for name in try names(in: "/proc/self/fd") { now[name] = target(of: "/proc/self/fd/\(name)") }
-                // Numbers of pipes and sockets are the kernel's, and may be others.
-                now = now.mapValues { String($0.prefix { $0 != "[" }) }
-                if before.value.isEmpty { before.value = now }
-                let wrong = Set(now.map { "\($0) \($1)" }).symmetricDifference(before.value.map { "\($0) \($1)" })
+                let wrong = try open().symmetricDifference(before)
                 try expect(wrong.isEmpty, "open then or now: \(wrong.sorted())")
             }
         },
@@ -133,13 +129,10 @@ extension Subject {
             }
         },
         Subject("standard-descriptors-closed", "descriptors 0 to 2 are closed") {
-            let null = try Descriptor(opening: "/dev/null")
-            // So that the connection takes none of their numbers.
-            for number in 0..<3 { _ = call(__NR_dup3, null, number, O_CLOEXEC) }
-            let isClosed = Counter()
+            // Otherwise the connection takes one of their numbers.
+            try Runtime.connect()
+            for number in 0..<3 { Descriptor(number).close() }
             return { _ in
-                if isClosed.value == 0 { for number in 0..<3 { Descriptor(number).close() } }
-                isClosed.value = 1
                 for number in 0..<3 { try mustFail("descriptor \(number)", EBADF, call(__NR_fcntl, number, F_GETFD)) }
             }
         },
@@ -171,6 +164,17 @@ extension Subject {
                 try expect("status", try status.text().contains("\nPid:\t\(pid)\n"), is: true)
                 for file in [stat, status] { try must("lseek", call(__NR_lseek, file, 0, SEEK_SET)) }
             }
+        },
+        Subject("memory-descriptor", "its own memory, opened as a file of /proc") {
+            let memory = try Descriptor(opening: "/proc/self/mem")
+            let word = Buffer(words: [4321])
+            return { _ in
+                try expect("a word of it", Buffer(try memory.read(8, at: Int(word.location)))[0], is: 4321)
+            }
+        },
+        Subject("namespace-descriptor", "its network namespace, opened as a file of /proc") {
+            let namespace = try Descriptor(opening: "/proc/self/ns/net")
+            return { _ in try expect("its link", namespace.link, is: target(of: "/proc/self/ns/net")) }
         },
         Subject("devices", "/dev/null, zero, full and urandom") {
             let files = try ["null", "zero", "full", "urandom"].map { try Descriptor(opening: "/dev/\($0)", O_RDWR) }
@@ -253,6 +257,14 @@ extension Subject {
             }
         },
     ]
+
+    private static func open() throws -> Set<String> {
+        let all = try names(in: "/proc/self/fd").compactMap { name in
+            // Numbers of pipes and sockets are the kernel's, and may be others.
+            target(of: "/proc/self/fd/\(name)").map { link in "\(name) \(link.prefix { $0 != "[" })" }
+        }
+        return Set(all)
+    }
 
     @discardableResult
     private static func expectOffset(_ file: Descriptor, _ offset: Int) throws -> Descriptor {

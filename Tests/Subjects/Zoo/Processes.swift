@@ -129,13 +129,14 @@ extension Subject {
             let ids = Set((threads.map(\.id) + [call(__NR_getpid)]).map { "\($0)" })
             return { _ in try expect("threads", try names(in: "/proc/self/task"), is: ids) }
         },
-        Subject("process-mappings", "exactly these mappings, with their protection and files") {
-            let before = Box<[String]>([])
+        Subject("process-mappings", "exactly these mappings, with their protection, and code of these files") {
+            try Runtime.connect()
+            let regions = try [PROT_NONE, PROT_READ, PROT_READ | PROT_EXEC].map { try Region(pages: 5, $0) }
+            let before = try mappingLines()
             return { _ in
-                let now = try mappingLines()
-                if before.value.isEmpty { before.value = now }
-                let wrong = Set(now).symmetricDifference(before.value)
+                let wrong = Set(try mappingLines()).symmetricDifference(before)
                 try expect(wrong.isEmpty, "mapped then or now: \(wrong.sorted())")
+                for region in regions { try expect("its size", region.size, is: 5 * page) }
             }
         },
     ]
@@ -151,13 +152,23 @@ extension Subject {
         return fields.map { rest[$0 - 2] }
     }
 
-    /// Of what is written, with its protection and file; the heap and stacks come and go.
+    /// Ranges of addresses with their protection, joined where the kernel may join them or not; with a name where it is
+    /// code. The heap and the stack grow by themselves.
     private static func mappingLines() throws -> [String] {
-        try text(of: "/proc/self/maps").split(separator: "\n").compactMap { line in
+        var joined: [(start: Substring, end: Substring, what: String)] = []
+        for line in try text(of: "/proc/self/maps").split(separator: "\n") {
             let words = line.split(separator: " ", omittingEmptySubsequences: true)
-            guard words.count > 5, !["[heap]", "[stack]"].contains(words[5]) else { return nil }
-            return "\(words[0]) \(words[1]) \(words[5])"
+            let name = words.count > 5 ? words[5] : ""
+            if name == "[heap]" || name == "[stack]" { continue }
+            let range = words[0].split(separator: "-")
+            let what = words[1].contains("x") ? "\(words[1]) \(name)" : "\(words[1])"
+            if let last = joined.last, last.end == range[0], last.what == what {
+                joined[joined.count - 1].end = range[1]
+            } else {
+                joined.append((range[0], range[1], what))
+            }
         }
+        return joined.map { "\($0.start)-\($0.end) \($0.what)" }
     }
 
     private static func write(_ text: String, to path: String) throws {

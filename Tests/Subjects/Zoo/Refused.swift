@@ -66,10 +66,6 @@ extension Subject {
             let rules = try Descriptor("landlock_create_ruleset", made)
             return { _ in try must("F_GETFD", rules.descriptorFlags) }
         },
-        Subject("descriptor-of-namespace", "a descriptor of the process's network namespace", refused: "namespace") {
-            let namespace = try Descriptor(opening: "/proc/self/ns/net")
-            return { _ in try expect("its link", namespace.link?.hasPrefix("net:["), is: true) }
-        },
         Subject(
             "descriptor-on-its-way", "a descriptor inside a pair of sockets, sent and not received",
             refused: "on its way"
@@ -107,13 +103,6 @@ extension Subject {
             try must("PR_SET_NO_NEW_PRIVS", call(__NR_prctl, 38, 1))
             try must("seccomp", call(__NR_seccomp, 1, 0, filter))
             return { _ in try mustFail("swapon", EXDEV, call(__NR_swapon, "/nowhere", 0)) }
-        },
-        Subject("memory-of-own-opened", "its own memory, opened as a file of /proc", refused: "/mem") {
-            let memory = try Descriptor(opening: "/proc/self/mem")
-            let word = Buffer(words: [4321])
-            return { _ in
-                try expect("a word of it", Buffer(try memory.read(8, at: Int(word.location)))[0], is: 4321)
-            }
         },
     ]
 }

@@ -14,9 +14,17 @@ struct Event {
 }
 
 enum Runtime {
+    private static let connection = Box<Client?>(nil)
+
+    /// Connects now, not when everything is set up: for who counts what is there at the capture.
+    static func connect() throws {
+        if connection.value == nil { connection.value = try Client() }
+    }
+
     static func serve(_ check: Subject.Check) -> Never {
         do {
-            var client = try Client()
+            try connect()
+            var client = connection.value!
             var answer = try client.ask("GET", "next")
             var events = 0
             while true {

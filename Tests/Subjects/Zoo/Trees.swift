@@ -33,8 +33,7 @@ extension Subject {
                 try down.input.write(word: 100)
                 try expect("poll", try up.output.poll(milliseconds: 2000), is: 1)
                 try expect("the answer", try up.output.word(), is: 111)
-                try expect(
-                    "state of the child", try String(field("State", of: "/proc/\(child)/status").prefix(1)), is: "S")
+                try eventually("the child waits") { try field("State", of: "/proc/\(child)/status").hasPrefix("S") }
             }
         },
         Subject("child-sharing-memory", "a child that counts in memory that it shares with its parent") {

@@ -220,7 +220,10 @@ extension Subject {
             let packets = ["one", "two more", "3"]
             for packet in packets { try pipe.input.write(packet) }
             return { _ in
-                for packet in packets { try expect("a packet", try pipe.output.text(), is: packet) }
+                for packet in packets {
+                    try expect("poll", try pipe.output.poll(), is: 1)
+                    try expect("a packet", try pipe.output.text(), is: packet)
+                }
                 for packet in packets { try pipe.input.write(packet) }
             }
         },

@@ -49,7 +49,7 @@ enum Zoo {
     static func deploy(_ subject: String, to server: ServerUnderTest, snapshot: Bool) throws {
         let members: [(String, JSON)] = [
             ("runtime", .text("provided")), ("code", try own.get()), ("memory", .integer(512)),
-            ("timeout", .integer(20)), ("environment", .object([("ZOO", .text(subject))])),
+            ("timeout", .integer(10)), ("environment", .object([("ZOO", .text(subject))])),
         ]
         let body = JSON.object(members + (snapshot ? [("snapshot", .bool(true))] : []))
         let reply = try server.request("PUT", "/v1/functions/\(subject)", body: body.bytes)

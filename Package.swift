@@ -99,6 +99,9 @@ let package = Package(
             name: "EnvironmentsTests", dependencies: ["Environments", "Archive", "Lambda", "Reactor", "Linux", "Wire"],
             swiftSettings: strict),
         .testTarget(name: "ServiceTests", dependencies: ["Service", "Lambda", "Wire"], swiftSettings: strict),
+        .testTarget(
+            name: "SnapshotTests", dependencies: ["Snapshot", "Archive", "CRestorer", "Linux", "Wire"],
+            swiftSettings: strict),
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "Wire"], swiftSettings: strict),
 
         // With root: drives the built programs from outside. Attacks is what must not get through.
@@ -143,7 +146,9 @@ if isFuzzing {
     package.targets.append(
         .executableTarget(
             name: "fuzz",
-            dependencies: ["Service", "Environments", "Archive", "Lambda", "Reactor", "Sandbox", "Linux", "Wire"],
+            dependencies: [
+                "Service", "Environments", "Archive", "Lambda", "Reactor", "Sandbox", "Snapshot", "Linux", "Wire",
+            ],
             path: "Tests/Fuzz", exclude: ["Corpus"], swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
             linkerSettings: [.unsafeFlags(fuzzing + ["-use-ld=lld"])]))
 }

@@ -216,12 +216,17 @@ long clinux_unix_peers(uint32_t *pairs, uint32_t most) {
             if (head->nlmsg_type == NLMSG_DONE || head->nlmsg_type == NLMSG_ERROR) { done = 1; break; }
             struct unix_diag_msg *message = NLMSG_DATA(head);
             int rest = (int)(head->nlmsg_len - NLMSG_LENGTH(sizeof *message));
-            for (struct rtattr *one = (void *)(message + 1); RTA_OK(one, rest); one = RTA_NEXT(one, rest))
-                if (one->rta_type == UNIX_DIAG_PEER && count < (long)most) {
-                    pairs[2 * count] = message->udiag_ino;
-                    pairs[2 * count + 1] = *(uint32_t *)RTA_DATA(one);
-                    count++;
-                }
+            uint32_t peer = 0;
+            int shut = 0;
+            for (struct rtattr *one = (void *)(message + 1); RTA_OK(one, rest); one = RTA_NEXT(one, rest)) {
+                if (one->rta_type == UNIX_DIAG_PEER) peer = *(uint32_t *)RTA_DATA(one);
+                if (one->rta_type == UNIX_DIAG_SHUTDOWN) shut = *(uint8_t *)RTA_DATA(one);
+            }
+            if (peer && count < (long)most) {
+                pairs[2 * count] = message->udiag_ino;
+                pairs[2 * count + 1] = shut ? UINT32_MAX : peer;
+                count++;
+            }
         }
         if (done) break;
     }

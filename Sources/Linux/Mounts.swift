@@ -18,6 +18,20 @@ package struct MountAttributes: OptionSet, Sendable {
 
 package enum Mounts {
     /// A detached copy of the mount that holds `directory`, starting there; mounts below it do not come along.
+    /// The same with all that is mounted below it.
+    package static func cloneAll(of path: String) throws(SystemError) -> FileDescriptor {
+        let recursive = 0x8000
+        let flags = Int(CLINUX_OPEN_TREE_CLONE | CLINUX_O_CLOEXEC) | recursive
+        let result = path.withAddress { Kernel.call(CLINUX_SYS_open_tree, Int(CLINUX_AT_FDCWD), $0, flags) }
+        return FileDescriptor(owning: Int32(try Kernel.check(result, "open_tree", path)))
+    }
+
+    /// Takes a mount away, with all below it, as soon as nobody uses it.
+    package static func detach(_ path: String) throws(SystemError) {
+        let result = path.withAddress { Kernel.call(CLINUX_SYS_umount2, $0, Int(CLINUX_MNT_DETACH)) }
+        try Kernel.check(result, "umount", path)
+    }
+
     package static func clone(of directory: Directory, _ path: String = "") throws(SystemError) -> FileDescriptor {
         let flags = Int(CLINUX_OPEN_TREE_CLONE | CLINUX_O_CLOEXEC | CLINUX_AT_EMPTY_PATH)
         let result = path.withAddress { Kernel.call(CLINUX_SYS_open_tree, Int(directory.raw), $0, flags) }

@@ -25,6 +25,8 @@ package enum SystemVObjects {
 
 package enum UnixPeers {
     private static let most = 4096
+    /// In place of the other end: one of the two does not send or receive any more.
+    package static let halfClosed = UInt64(UInt32.max)
 
     /// Unix sockets of the caller's network and their other ends, by inode.
     package static func all() throws(SystemError) -> [UInt64: UInt64] {

@@ -93,6 +93,36 @@ package struct SocketDetails: Sendable {
     }
 }
 
+/// Options of a socket that are not what a new one of its kind has, at the level of sockets in general.
+package enum SocketOptions {
+    /// Sizes of buffers, keep-alive, credentials, port sharing, lingering, and times to wait.
+    private static let all: [Int32] = [7, 8, 9, 13, 15, 16, 20, 21]
+    /// The kernel doubles what it is told of these.
+    private static let doubled: [Int32] = [7, 8]
+
+    package static func changed(_ raw: Int32, _ about: SocketDetails) -> [(number: Int32, value: [UInt8])] {
+        let fresh = socket(about.family, about.type, about.protocolNumber)
+        guard fresh >= 0 else { return [] }
+        defer { close(fresh) }
+        return all.compactMap { number in
+            var value = read(raw, number)
+            if value == read(fresh, number) { return nil }
+            if doubled.contains(number), value.count == 4 {
+                let whole = value.reversed().reduce(0) { $0 << 8 | UInt32($1) } / 2
+                value = (0..<4).map { UInt8(truncatingIfNeeded: whole >> ($0 * 8)) }
+            }
+            return (number, value)
+        }
+    }
+
+    private static func read(_ raw: Int32, _ number: Int32) -> [UInt8] {
+        var value = [UInt8](repeating: 0, count: 16)
+        var length = socklen_t(value.count)
+        guard unsafe getsockopt(raw, SOL_SOCKET, number, &value, &length) == 0 else { return [] }
+        return Array(value.prefix(Int(length)))
+    }
+}
+
 /// What waits in pipes, sockets and timers, without taking it.
 package enum Peeking {
     package static func waiting(in raw: Int32) -> Int { max(0, clinux_waiting(raw)) }

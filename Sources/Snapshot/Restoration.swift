@@ -129,7 +129,7 @@ package struct Restoration: Sendable {
     }
 
     /// As the restorer reads it: 64 bytes.
-    private static func encode(_ step: Step, fails: Bool) -> [UInt8] {
+    static func encode(_ step: Step, fails: Bool = false) -> [UInt8] {
         let slot = step.slot ?? Int(RESTORER_NO_SLOT)
         // One that shall fail, for a test, is a system call that there is not.
         let number = fails ? 0xffff : step.number

@@ -106,38 +106,42 @@ struct TemplateProcess: ~Copyable {
     }
 }
 
-/// The trees that a snapshot's processes had mapped files of, to open those by the paths that they have in a sandbox. As
-/// mounts of their own, so that no path of the host's shows in any process.
+/// The trees that a snapshot's processes had mapped files of, put together as in a sandbox, so that those files have the
+/// paths that they had; and apart from the host's, so that no path of the host's shows in any process.
 struct MountedTrees: ~Copyable {
-    private let root: FileDescriptor
-    private let code: Descriptors
-    private let layers: Descriptors
+    private let tree: FileDescriptor
 
+    /// The working directory is the stage. What is mounted there is seen by this process alone, and not for long.
     init(_ inputs: borrowing Inputs) throws(Refusal) {
         do throws(SystemError) {
-            let root = try Mounts.clone(of: Directory(inputs.root))
-            var code = Descriptors(owning: [])
-            var layers = Descriptors(owning: [])
-            for raw in inputs.code.numbers { code.add(try Mounts.clone(of: Directory(raw: raw))) }
-            for raw in inputs.layers.numbers { layers.add(try Mounts.clone(of: Directory(raw: raw))) }
-            self.root = root
-            self.code = code
-            self.layers = layers
+            try Namespaces.mount.unshare()
+            try Mounts.makeAllPrivate()
+            let place = Workplace.newRoot
+            try Mounts.attach(try Mounts.clone(of: Directory(inputs.root)), at: place)
+            for raw in inputs.code.numbers where Files.exists("\(place)/var/task") {
+                try Mounts.attach(try Mounts.clone(of: Directory(raw: raw)), at: "\(place)/var/task")
+            }
+            if Files.exists("\(place)/opt") { try Self.mountLayers(inputs.layers.numbers, at: "\(place)/opt") }
+            tree = try Mounts.cloneAll(of: place)
+            try Mounts.detach(place)
         } catch {
             throw Refusal(.step, "open the trees of the snapshot: \(error)")
         }
     }
 
+    private static func mountLayers(_ layers: [Int32], at place: String) throws(SystemError) {
+        if layers.count == 1 { return try Mounts.attach(try Mounts.clone(of: Directory(raw: layers[0])), at: place) }
+        guard layers.count > 1 else { return }
+        for (index, raw) in layers.enumerated() {
+            try Mounts.attach(try Mounts.clone(of: Directory(raw: raw)), at: Workplace.lower(index))
+        }
+        // The highest first: a later layer lies over an earlier one.
+        let names = (0..<layers.count).reversed().map(Workplace.lower).joined(separator: ":")
+        try Mounts.attach(try Mounts.make("overlay", [("lowerdir", names)], attributes: .readOnly), at: place)
+        for index in layers.indices { try Mounts.detach(Workplace.lower(index)) }
+    }
+
     borrowing func open(_ path: String) throws(SystemError) -> FileDescriptor {
-        if path.hasPrefix("/var/task/"), code.count > 0 {
-            return try Files.open(String(path.dropFirst(10)), beneath: Directory(raw: code[0]))
-        }
-        if path.hasPrefix("/opt/") {
-            // A later layer lies over an earlier one.
-            for raw in layers.numbers.reversed() {
-                if let file = try? Files.open(String(path.dropFirst(5)), beneath: Directory(raw: raw)) { return file }
-            }
-        }
-        return try Files.open(String(path.dropFirst()), beneath: Directory(root))
+        try Files.open(String(path.dropFirst()), beneath: Directory(tree))
     }
 }

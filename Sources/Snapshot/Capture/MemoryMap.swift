@@ -14,12 +14,15 @@ struct MappingLine {
 
 enum MemoryMap {
     static func read(of pid: Int32) throws(SystemError) -> [MappingLine] {
+        parse(try Files.read("/proc/\(pid)/smaps", limit: 64 << 20))
+    }
+
+    static func parse(_ bytes: [UInt8]) -> [MappingLine] {
         var lines: [MappingLine] = []
-        let bytes = try Files.read("/proc/\(pid)/smaps", limit: 64 << 20)
         for line in bytes.split(separator: 10) {
             // A mapping begins with an address, everything about it with a capital.
             if let first = line.first, first >= 48 && first <= 57 || first >= 97 && first <= 102 {
-                lines.append(header(line))
+                if let header = header(line) { lines.append(header) }
             } else if !lines.isEmpty {
                 detail(line, &lines[lines.count - 1])
             }
@@ -27,11 +30,12 @@ enum MemoryMap {
         return lines
     }
 
-    private static func header(_ line: ArraySlice<UInt8>) -> MappingLine {
+    private static func header(_ line: ArraySlice<UInt8>) -> MappingLine? {
         // 7f00-7f01 r-xp 00001000 08:01 1234      /usr/lib/x
         var result = MappingLine()
         let fields = line.split(separator: 32, maxSplits: 5, omittingEmptySubsequences: true)
         let range = fields[0].split(separator: 45)
+        guard fields.count > 4, range.count == 2, fields[1].count == 4 else { return nil }
         result.mapping.start = hexadecimal(range[0])
         result.mapping.end = hexadecimal(range[1])
         let rights = Array(fields[1])
@@ -60,6 +64,6 @@ enum MemoryMap {
     ]
 
     private static func hexadecimal(_ digits: ArraySlice<UInt8>) -> UInt64 {
-        digits.reduce(0) { $0 << 4 | UInt64($1 & 15) + ($1 >= 97 ? 9 : 0) }
+        digits.reduce(0) { $0 << 4 | (UInt64($1 & 15) + ($1 >= 97 ? 9 : 0)) }
     }
 }

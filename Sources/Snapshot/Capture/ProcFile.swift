@@ -13,7 +13,10 @@ enum ProcFile {
 
     static func stat(of pid: Int32, thread: Int32? = nil) throws(SystemError) -> Stat {
         let path = thread.map { "/proc/\(pid)/task/\($0)/stat" } ?? "/proc/\(pid)/stat"
-        let text = try Files.readText(path, limit: 4096)
+        return stat(try Files.readText(path, limit: 4096))
+    }
+
+    static func stat(_ text: String) -> Stat {
         // The name in brackets may hold anything, also brackets.
         let rest = text[(text.lastIndex(of: ")").map(text.index(after:)) ?? text.endIndex)...]
             .split(whereSeparator: \.isWhitespace)
@@ -24,8 +27,12 @@ enum ProcFile {
 
     /// Lines of the form `Key:<tab>value`.
     static func values(_ path: String) throws(SystemError) -> [String: [String]] {
+        values(in: try Files.readText(path, limit: 1 << 20))
+    }
+
+    static func values(in text: String) -> [String: [String]] {
         var values: [String: [String]] = [:]
-        for line in try Files.readText(path, limit: 1 << 20).split(separator: "\n") {
+        for line in text.split(separator: "\n") {
             guard let colon = line.firstIndex(of: ":") else { continue }
             let value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
             values[String(line[..<colon]), default: []].append(String(value))

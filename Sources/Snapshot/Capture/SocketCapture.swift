@@ -9,6 +9,13 @@ extension Capture {
         let socket = try SocketDetails(raw)
         file.value = UInt64(socket.family)
         file.second = UInt64(socket.type)
+        // TCP chooses sizes of buffers by itself.
+        let isTCP = socket.type == Self.stream && socket.family != AF_UNIX
+        for option in SocketOptions.changed(raw, socket) where !isTCP || option.number > 8 {
+            var kept = SocketOption()
+            (kept.number, kept.value) = (UInt32(option.number), option.value)
+            file.options.append(kept)
+        }
         switch (socket.family, socket.type) {
         case (AF_UNIX, _) where socket.listens:
             file.kind = .listener
@@ -46,6 +53,7 @@ extension Capture {
 
     private func describePair(_ file: inout OpenFile, _ raw: Int32, _ about: FileDetails) throws {
         // Without knowing the other end there is nothing to connect it with.
+        if peers[about.inode] == UnixPeers.halfClosed { throw Refusal(.snapshot, "a pair of sockets is half closed") }
         guard let peer = peers[about.inode], let pair = try pairIndex(about.inode, peer) else { return lose(&file) }
         file.kind = .socketPair
         file.index = pair

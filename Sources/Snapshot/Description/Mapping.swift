@@ -63,8 +63,8 @@ package struct Mapping: Visited, Sendable {
             throw .outOfRange
         }
         for run in runs {
-            guard run.address >= start, run.address & 0xfff == 0, run.pages <= (end - start) >> 12,
-                run.address + run.pages << 12 <= end, run.position < 1 << 40
+            guard run.address >= start, run.address < end, run.address & 0xfff == 0,
+                run.pages <= (end - run.address) >> 12, run.position < 1 << 40
             else { throw .outOfRange }
         }
     }

@@ -47,6 +47,8 @@ package struct OpenFile: Visited, Sendable {
     package var size: UInt64 = 0
     package var registrations: [Registration] = []
     package var locks: [FileLock] = []
+    /// Of a socket, as far as they are not what every new one has.
+    package var options: [SocketOption] = []
 
     package init() {}
 
@@ -65,6 +67,17 @@ package struct OpenFile: Visited, Sendable {
         try visitor.visit(&size)
         try visitor.visit(&registrations, most: Plan.Limits.files)
         try visitor.visit(&locks, most: 256)
+        try visitor.visit(&options, most: 32)
+    }
+}
+
+package struct SocketOption: Visited, Sendable {
+    package var number: UInt32 = 0
+    package var value: [UInt8] = []
+    package init() {}
+    package mutating func visit(_ visitor: inout some Visitor) throws(DecodingError) {
+        try visitor.visit(&number)
+        try visitor.visit(bytes: &value, most: 16)
     }
 }
 

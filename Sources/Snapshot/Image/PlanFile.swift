@@ -57,6 +57,8 @@ package enum PlanFile {
 extension Plan {
     /// What the parts of it say about each other.
     func check() throws(DecodingError) {
+        // The first is the one that a template holds, and nothing is restored that has none.
+        guard let first = processes.first, !first.isEnded else { throw .outOfRange }
         for (index, process) in processes.enumerated() {
             guard process.parent < Int32(index), process.parent >= -1, process.pid > 1 else { throw .outOfRange }
             for descriptor in process.descriptors
@@ -74,8 +76,15 @@ extension Plan {
             }
         }
         for file in files {
-            for run in file.contents where run.position >= 1 << 40 || run.pages >= 1 << 28 { throw .outOfRange }
+            for run in file.contents where !isInImage(run.position, run.pages) { throw .outOfRange }
             if file.kind == .log, file.index >= Parameter.mostLogs { throw .outOfRange }
         }
+        for entry in entries where entry.kind == .file {
+            guard entry.size < 1 << 40, isInImage(entry.position, (entry.size + 4095) >> 12) else { throw .outOfRange }
+        }
+    }
+
+    private func isInImage(_ position: UInt64, _ pages: UInt64) -> Bool {
+        position < 1 << 40 && pages < 1 << 28 && position + pages << 12 <= pagesSize
     }
 }

@@ -49,6 +49,7 @@ extension Compiler {
         copyContents(entry.contents, size: entry.size, to: .slot(slot), entry.path)
         program.add("set mode of \(entry.path)", Call.fchmod, .slot(slot), .number(entry.mode))
         program.add("close \(entry.path)", Call.close, .slot(slot))
+        program.giveUp(slot)
     }
 
     /// From the image to an open file.
@@ -81,8 +82,10 @@ extension Compiler {
         guard family.count > 1 else { return try liftMapped(family) }
         var files: [Int] = []
         for index in family {
-            for descriptor in plan.processes[index].descriptors where !files.contains(Int(descriptor.file)) {
-                files.append(Int(descriptor.file))
+            for descriptor in plan.processes[index].descriptors {
+                let file = Int(descriptor.file)
+                // Pipes for logs are held by pid 1 for all of them.
+                if plan.files[file].kind != .log, !files.contains(file) { files.append(file) }
             }
         }
         // Pipes for logs are there already.
@@ -108,7 +111,18 @@ extension Compiler {
             program.add(
                 "hold a file aside", Call.fcntl, .slot(slot), .value(1030), .number(Self.firstLifted), into: high)
             program.add("close a file", Call.close, .slot(slot))
+            program.giveUp(slot)
             lifted[member] = high
+        }
+        try checkLifted()
+    }
+
+    /// So many numbers there are to hold files aside, beside those that pid 1 gives.
+    static let mostLifted = Int(doneDescriptor - firstLifted) - Parameter.mostLogs
+
+    private func checkLifted() throws(Refusal) {
+        if lifted.count > Self.mostLifted {
+            throw Refusal(.snapshot, "more than \(Self.mostLifted) of its open files are ends of pipes, or shared")
         }
     }
 
@@ -133,11 +147,14 @@ extension Compiler {
                             "hold a file aside", Call.fcntl, .slot(slot), .value(1030), .number(Self.firstLifted),
                             into: high)
                         program.add("close a file", Call.close, .slot(slot))
+                        program.giveUp(slot)
                         lifted[member] = high
                     }
+                    try checkLifted()
                     if let slot = lifted[file] { place(.slot(slot), descriptor) }
                 } else if let slot = made.first?.slot {
                     place(.slot(slot), descriptor, closes: true)
+                    program.giveUp(slot)
                 }
             }
             if first[file] == nil { lock(open, descriptor.number) }

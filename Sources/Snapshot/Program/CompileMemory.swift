@@ -89,6 +89,7 @@ extension Compiler {
                 "map \(mapping.path)", Call.mmap, range.0, range.1, .value(early), .value(flags), .slot(slot),
                 .number(mapping.offset))
             program.add("close \(mapping.path)", Call.close, .slot(slot))
+            program.giveUp(slot)
         case .shared:
             guard let slot = lifted[Int(mapping.file)] else {
                 throw Refusal(.snapshot, "a shared mapping has no file")

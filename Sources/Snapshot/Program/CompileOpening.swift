@@ -23,7 +23,9 @@ extension Compiler {
             setFlags(slot, file.flags)
         case .log:
             throw Refusal(.snapshot, "a pipe for logs is mapped")
-        case .pipeReading, .pipeWriting: return pipe(index, file)
+        case .pipeReading, .pipeWriting:
+            program.giveUp(slot)
+            return pipe(index, file)
         case .counter:
             program.add(
                 "make an eventfd", Call.eventfd, .number(UInt32(truncatingIfNeeded: file.value)),
@@ -36,7 +38,7 @@ extension Compiler {
                 .number(quiet), into: slot)
         case .watches:
             program.add("make an inotify", Call.inotifyInit, .number(quiet), into: slot)
-            watches(file, slot)
+            try watches(file, slot)
         case .memory:
             program.add(
                 "make a memory file", Call.memfdCreate, .data(program.put(file.path)), .value(2), into: slot)
@@ -44,7 +46,9 @@ extension Compiler {
             program.add("seek", Call.lseek, .slot(slot), .number(file.position), .value(0))
             if file.value > 0 { program.add("seal", Call.fcntl, .slot(slot), .value(1033), .number(file.value)) }
             setFlags(slot, file.flags)
-        case .socketPair: return socketPair(index, file)
+        case .socketPair:
+            program.giveUp(slot)
+            return socketPair(index, file)
         case .runtimeAPI, .runtimeSocket: runtimeAPI(file, slot)
         case .listener, .datagram: bound(file, slot)
         case .lostSocket:
@@ -72,12 +76,21 @@ extension Compiler {
                     "open \(file.path)", Call.openat, .number(-100), path, .number(wanted), .value(0), into: end)
                 program.add("exchange ends", Call.dup3, .slot(end), .slot(slot), .value(0))
                 program.add("close an end", Call.close, .slot(end))
+                program.giveUp(end)
             } else {
                 setFlags(slot, file.flags)
             }
         } else if file.position > 0 {
             program.add(
                 "seek in \(file.path)", Call.lseek, .slot(slot), .number(file.position), .value(0), mayFail: true)
+        }
+    }
+
+    mutating func setOptions(_ slot: Int, _ file: OpenFile) {
+        for option in file.options {
+            program.add(
+                "set a socket's option", Call.setsockopt, .slot(slot), .value(1), .number(option.number),
+                .data(program.put(option.value)), .number(option.value.count))
         }
     }
 
@@ -149,7 +162,10 @@ extension Compiler {
             write(plan.files[place].payload, slot == one ? other : one)
             made.append((place, slot))
         }
-        for (place, slot) in made { setFlags(slot, plan.files[place].flags) }
+        for (place, slot) in made {
+            setFlags(slot, plan.files[place].flags)
+            setOptions(slot, plan.files[place])
+        }
         if both.count < 2 { program.add("close an end", Call.close, .slot(other)) }
         return made
     }
@@ -177,12 +193,18 @@ extension Compiler {
         }
     }
 
-    private mutating func watches(_ file: OpenFile, _ slot: Int) {
+    /// Every number below is passed over by two system calls.
+    private static let highestWatch: Int32 = 16_384
+
+    private mutating func watches(_ file: OpenFile, _ slot: Int) throws(Refusal) {
         var next: Int32 = 1
+        let spare = program.newSlot()
         for watch in file.registrations.sorted(by: { $0.number < $1.number }) {
             // Numbers are given out in order: those in between were given up.
+            guard watch.number <= Self.highestWatch else {
+                throw Refusal(.snapshot, "a watch has a number above \(Self.highestWatch) (inotify)")
+            }
             while next < watch.number {
-                let spare = program.newSlot()
                 program.add(
                     "pass over a watch", Call.inotifyAddWatch, .slot(slot), .data(program.put("/tmp")), .value(0x400),
                     into: spare)
@@ -201,5 +223,6 @@ extension Compiler {
             program.add("forget the notes of that", Call.read, .slot(slot), .data(space), .value(4096), mayFail: true)
             setFlags(slot, file.flags)
         }
+        program.giveUp(spare)
     }
 }

@@ -45,9 +45,10 @@ extension Compiler {
         program.add(
             "make a socket", Call.socket, .number(file.value),
             .number(file.second | UInt64(file.flags & UInt32(O_NONBLOCK))), .value(0), into: slot)
+        setOptions(slot, file)
         let address: [UInt8]
         let port = UInt16(truncatingIfNeeded: file.third)
-        switch Int32(file.value) {
+        switch Int32(truncatingIfNeeded: file.value) {
         case AF_UNIX:
             address = [1, 0] + file.payload
             if let first = file.payload.first, first != 0 {
@@ -58,11 +59,11 @@ extension Compiler {
         case AF_INET: address = Self.internet(port: port, address: UInt32(truncatingIfNeeded: file.third >> 16))
         default: address = Self.internet6(port: port)
         }
-        if Int32(file.value) != AF_UNIX {
+        if Int32(truncatingIfNeeded: file.value) != AF_UNIX {
             let one = program.put32([1])
             program.add("reuse an address", Call.setsockopt, .slot(slot), .value(1), .value(2), .data(one), .value(4))
         }
-        if port > 0 || Int32(file.value) == AF_UNIX && !file.payload.isEmpty {
+        if port > 0 || Int32(truncatingIfNeeded: file.value) == AF_UNIX && !file.payload.isEmpty {
             program.add("bind a socket", Call.bind, .slot(slot), .data(program.put(address)), .number(address.count))
         }
         if file.kind == .listener { program.add("listen", Call.listen, .slot(slot), .value(511)) }

@@ -23,6 +23,7 @@ extension Compiler {
             "lay the memory out", Call.prctl, .value(35), .value(14), .data(map), .number(words.count * 8 + 8),
             .value(0))
         program.add("close \(state.program)", Call.close, .slot(slot))
+        program.giveUp(slot)
     }
 
     mutating func settle(_ state: ProcessState) {
@@ -57,6 +58,7 @@ extension Compiler {
         program.add(
             "set \(name)", Call.write, .slot(slot), .data(program.put(text)), .number(text.count), mayFail: true)
         program.add("close \(name)", Call.close, .slot(slot))
+        program.giveUp(slot)
     }
 
     // MARK: signals

@@ -3,6 +3,7 @@
 // The steps run in a child of a sandbox's pid 1, which has all of pid 1's memory, and beside it, at its place, the memory
 // of the first process of the plan. Pid 1 has its rights within the sandbox until it has made that child.
 
+import CRestorer
 import Glibc
 import Wire
 
@@ -45,6 +46,12 @@ struct Compiler {
                 program.setTarget(of: pending.step)
                 try process(pending.process)
             }
+        }
+        guard program.slotCount <= RESTORER_SLOTS else {
+            throw Refusal(.snapshot, "it has more open files than can be made again at once")
+        }
+        guard layout.steps(program) + UInt64(program.steps.count) * 64 <= layout.end else {
+            throw Refusal(.snapshot, "it takes too many steps to make it again")
         }
         return Compiled(program: program, roots: roots)
     }

@@ -56,6 +56,7 @@ struct Program: Sendable {
     private(set) var steps: [Step] = []
     private(set) var data: [UInt8] = []
     private(set) var slotCount = 0
+    private var freeSlots: [Int] = []
 
     mutating func add(
         _ words: String, _ number: Int, _ arguments: Argument..., into slot: Int? = nil, mayFail: Bool = false
@@ -74,9 +75,13 @@ struct Program: Sendable {
     var next: Int { steps.count }
 
     mutating func newSlot() -> Int {
+        if let slot = freeSlots.popLast() { return slot }
         defer { slotCount += 1 }
         return slotCount
     }
+
+    /// No step that is added from now on reads what is in it: others may put something else there.
+    mutating func giveUp(_ slot: Int) { freeSlots.append(slot) }
 
     /// Puts bytes where steps can point to; where that is.
     mutating func put(_ bytes: [UInt8], alignment: Int = 8) -> Int {

@@ -1,0 +1,230 @@
+// From a plan to steps: what is refused, what stands before what, and that nothing is left of whoever restores.
+
+import CRestorer
+import Glibc
+import Testing
+import Wire
+
+@testable import Snapshot
+
+@Suite struct CompilerRefusals {
+    private func refusal(_ change: (inout Plan) -> Void) throws -> String? {
+        var plan = Sample.plan
+        change(&plan)
+        // It is one that can be read.
+        plan = try PlanFile.decode(body: Sample.body(plan))
+        var compiler = Compiler(plan, try Layout(plan), Sample.inside)
+        do throws(Refusal) {
+            _ = try compiler.compile()
+            return nil
+        } catch {
+            return error.message
+        }
+    }
+
+    @Test func theSampleIsNotRefused() throws { #expect(try refusal { _ in } == nil) }
+
+    @Test(arguments: [832, 1023, Int32.max]) func aDescriptorThatIsTooHigh(_ number: Int32) throws {
+        #expect(
+            try refusal { $0.processes[0].descriptors.append(Sample.descriptor(number, file: 0)) }
+                == "it has a descriptor with a number above 831")
+    }
+
+    @Test func theHighestDescriptorThatThereMayBe() throws {
+        #expect(try refusal { $0.processes[0].descriptors.append(Sample.descriptor(831, file: 0)) } == nil)
+    }
+
+    @Test func aZombieThatASignalHasEnded() throws {
+        let words = try refusal { $0.processes[1].endStatus = 9 }
+        #expect(words == "process \(Sample.pid + 9) was ended by a signal and has not been waited for")
+    }
+
+    @Test func tooManyProcessesWithThreads() throws {
+        func siblings(_ count: Int) throws -> String? {
+            try refusal { plan in
+                plan.processes = (0..<count).map { index in
+                    var state = Sample.plan.processes[0]
+                    state.pid += Int32(index)
+                    return state
+                }
+            }
+        }
+        #expect(try siblings(12) == nil)
+        #expect(try siblings(13) == "more than 12 of its processes have threads")
+    }
+
+    @Test func aPipeForLogsThatIsMapped() throws {
+        #expect(try refusal { $0.processes[0].mappings[2].file = 1 } == "a pipe for logs is mapped")
+    }
+
+    @Test func aWatchWithANumberThatNobodyCountsUpTo() throws {
+        func watch(_ number: Int32) throws -> String? {
+            try refusal { plan in
+                plan.files[4].kind = .watches
+                plan.files[4].registrations[0].number = number
+            }
+        }
+        #expect(try watch(.max) == "a watch has a number above 16384 (inotify)")
+        #expect(try watch(16_384) == nil && watch(.min) == nil)
+    }
+
+    @Test func moreEndsOfPipesThanCanBeHeldAside() throws {
+        func pipes(_ count: Int) throws -> String? {
+            try refusal { plan in
+                let first = plan.files.count
+                for index in 0..<count * 2 {
+                    var end = plan.files[3]
+                    (end.index, end.kind) = (UInt32(100 + index / 2), index % 2 == 0 ? .pipeReading : .pipeWriting)
+                    plan.files.append(end)
+                    plan.processes[0].descriptors.append(Sample.descriptor(Int32(20 + index), file: first + index))
+                }
+            }
+        }
+        #expect(try pipes(89) == nil)
+        #expect(try pipes(90) == "more than 183 of its open files are ends of pipes, or shared")
+    }
+
+    /// Found by random bytes: each was the end of whoever compiled.
+    @Test(arguments: [UInt64.max, 1 << 32, 1 << 31]) func aSocketOfAFamilyThatThereIsNot(_ family: UInt64) throws {
+        for kind in [OpenFile.Kind.listener, .datagram, .lostSocket] {
+            #expect(try refusal { ($0.files[3].kind, $0.files[3].value) = (kind, family) } == nil)
+        }
+    }
+
+    /// Every file is made with a slot of the restorer's, which are few: they are given up again.
+    @Test func asManyFilesAsADirectoryHolds() throws {
+        var plan = Sample.plan
+        plan.entries = (0..<20_000).map { index in
+            var entry = plan.entries[1]
+            entry.path = "/tmp/\(index)"
+            return entry
+        }
+        var compiler = Compiler(plan, try Layout(plan), Sample.inside)
+        let program = try compiler.compile().program
+        #expect(program.slotCount <= RESTORER_SLOTS)
+        #expect(program.steps.allSatisfy { ($0.slot ?? 0) < RESTORER_SLOTS })
+    }
+}
+
+@Suite struct CompiledSteps {
+    private let plan: Plan
+    private let layout: Layout
+    private let compiled: Compiled
+    private var steps: [Snapshot.Step] { compiled.program.steps }
+
+    init() throws {
+        var plan = Sample.plan
+        plan.processes.append(Sample.runningChild)
+        self.plan = plan
+        layout = try Layout(plan)
+        var compiler = Compiler(plan, layout, Sample.inside)
+        compiled = try compiler.compile()
+    }
+
+    /// Where the steps of a process or a thread begin, and behind their last.
+    private var sections: [Range<Int>] {
+        var starts = compiled.roots.map(\.step)
+        for step in steps where step.kind == .fork || step.kind == .thread {
+            if case .value(let target) = step.arguments[5] { starts.append(Int(target)) }
+        }
+        starts.sort()
+        return zip(starts, starts.dropFirst() + [steps.count]).map { $0..<$1 }
+    }
+
+    private func place(_ words: String, in section: Range<Int>) -> Int? {
+        section.first { steps[$0].words == words }
+    }
+
+    @Test func everyStepFitsTheRestorer() {
+        for step in steps {
+            #expect(step.arguments.count <= 6 && Restoration.encode(step).count == 64, "\(step.words)")
+            #expect((0..<RESTORER_SLOTS).contains(step.slot ?? 0) && step.number < 1024)
+            for argument in step.arguments {
+                switch argument {
+                case .slot(let slot): #expect(slot < compiled.program.slotCount)
+                case .data(let offset): #expect(offset < compiled.program.data.count)
+                case .parameter(let parameter): #expect(parameter < RESTORER_PARAMETERS)
+                case .value: break
+                }
+            }
+        }
+        #expect(layout.steps(compiled.program) + UInt64(steps.count) * 64 <= layout.end)
+    }
+
+    @Test func everySectionEndsAndNothingComesBehindItsEnd() {
+        let ends: [Snapshot.Step.Kind] = [.finish, .leave, .stop]
+        // Two threads, a child that has ended, one that runs.
+        #expect(sections.count == 4)
+        for section in sections {
+            let last = section.filter { ends.contains(steps[$0].kind) }
+            #expect(last == [section.upperBound - 1])
+        }
+    }
+
+    @Test func rightsAreGivenUpBeforeTheFilterIsClosedAndThatBeforeTheEnd() throws {
+        let closing = sections.filter { steps[$0.upperBound - 1].kind == .finish }
+        #expect(closing.count == 2)
+        for section in closing {
+            let rights = try #require(place("give up the right to restore", in: section))
+            let held = try #require(place("close what was held aside", in: section))
+            let guardian = try #require(place("wait for pid 1", in: section))
+            let filter = try #require(place("close the filter", in: section))
+            #expect(rights < held && held < guardian && guardian < filter && filter < section.upperBound - 1)
+            // With the filter closed there is nothing that could be done with a right.
+            for index in filter + 1..<section.upperBound {
+                #expect([.signal, .finish].contains(steps[index].kind), "\(steps[index].words)")
+            }
+        }
+    }
+
+    @Test func aThreadLeavesWithoutRightsAndUnderTheFilter() throws {
+        let leaving = sections.filter { steps[$0.upperBound - 1].kind == .leave }
+        #expect(leaving.count == 1)
+        for section in leaving {
+            let rights = try #require(place("give up the right to restore", in: section))
+            let filter = try #require(place("wait for the filter", in: section))
+            #expect(rights + 1 == filter && filter + 1 == section.upperBound - 1)
+        }
+    }
+
+    /// Whatever is made, of files or processes, is made as the user: never with root's name.
+    @Test func theUserIsChangedBeforeAnythingIsMade() throws {
+        let user = try #require(place("set user", in: sections[0]))
+        let kept = try #require(place("keep the right to restore", in: sections[0]))
+        let making = [Call.openat, Call.mkdirat, Call.mknodat, Call.socket, Call.clone3, Call.linkat, Call.symlinkat]
+        let first = try #require(steps.indices.first { making.contains(steps[$0].number) || steps[$0].kind == .thread })
+        #expect(user < kept && kept < first)
+    }
+
+    @Test func theFilterIsForAllThreads() throws {
+        for step in steps where step.number == Call.seccomp && step.kind == .call {
+            guard case .value(let flags) = step.arguments[1] else { continue }
+            // SECCOMP_FILTER_FLAG_TSYNC
+            #expect(flags & 1 == 1)
+        }
+        #expect(!steps.contains { $0.number == Call.seccomp && $0.kind == .attempt })
+    }
+
+    /// Of the memory of whoever restores, nothing stays but what the process had, and what the restorer needs.
+    @Test func allOtherMemoryIsGivenUp() throws {
+        let keepers = plan.processes[0].mappings.filter(Compiler.isInherited).map(\.range)
+        let first = try #require(sections.first)
+        let gone = first.compactMap { index -> Range<UInt64>? in
+            guard steps[index].number == Call.munmap, steps[index].kind == .call,
+                case .value(let start) = steps[index].arguments[0], case .value(let length) = steps[index].arguments[1]
+            else { return nil }
+            return start..<start + length
+        }
+        var place: UInt64 = 0x10000
+        for range in (gone + keepers + [layout.base..<layout.end]).sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            #expect(range.lowerBound == place, "\(String(range.lowerBound, radix: 16))")
+            place = range.upperBound
+        }
+        #expect(place == 0x7fff_ffff_f000)
+        // At its end the restorer gives up its own, but for its code and the frames.
+        let finish = steps[first.upperBound - 1 - (first.contains(first.upperBound - 1) ? 0 : 1)]
+        if case .value(let start) = finish.arguments[1], case .value(let length) = finish.arguments[2] {
+            #expect(start == layout.staying.upperBound && start + length == layout.end)
+        }
+    }
+}

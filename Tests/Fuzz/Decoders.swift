@@ -17,6 +17,7 @@ import Wire
         switch request {
         case .create(let sandbox): _ = sandbox.problem()
         case .start(_, let process): _ = process.problem()
+        case .capture(_, let capture): _ = capture.problem()
         default: break
         }
     case 1:
@@ -40,6 +41,8 @@ func writeSeeds(to directory: String) {
     let requests: [WardenRequest] = [
         .create(sandbox), .start(id: 1, process), .signal(id: 3, process: 2, number: 15), .killAll(id: 4),
         .settle(id: 5), .socket(id: 6), .kill(id: 9), .sweep,
+        .capture(id: 10, CaptureRequest(snapshot: "a@1", memo: "m")), .restore(id: 11), .describeSnapshot("a"),
+        .removeSnapshot("b"), .releaseSnapshot("c"), .listSnapshots, .learn(id: 12),
     ]
     let steps = [Step(side: .inside, name: "b", start: 3, end: 4)]
     let replies: [WardenReply] = [
@@ -47,13 +50,16 @@ func writeSeeds(to directory: String) {
         .processEnded(id: 1, process: 2, .signalled(9)), .socket(id: 3), .refused(id: 2, Refusal(.step, "x")),
         .processRefused(id: 2, process: 7, Refusal(.notFound, "x")),
         .ended(id: 4, Outcome(reason: .timedOut, wallNS: 1, cpuUS: 2, peakMemory: 3)),
+        .captured(id: 5, CaptureFigures()), .notCaptured(id: 6, Refusal(.snapshot, "x")), .restored(id: 7),
+        .notRestored(id: 8, Refusal(.snapshot, "x")), .snapshotDescribed("a"), .snapshotRemoved("b"),
     ]
     let inits: [InitRequest] = [
-        .go(handed: [.root]), .signal(process: 0, number: 2), .start(process), .killAll, .socket,
+        .go(handed: [.root]), .signal(process: 0, number: 2), .start(process), .killAll, .socket, .restore,
     ]
     let reports: [InitReport] = [
         .started(steps: steps), .refused(Refusal(.step, "x")), .exited(status: 1), .signalled(number: 9),
         .processStarted(1, pid: 2), .processRefused(2, Refusal(.notFound, "x")), .processEnded(3, .exited(1)), .socket,
+        .restored([RestoredProcess(number: 1, pid: 2)]), .notRestored(Refusal(.snapshot, "x")),
     ]
     let all: [[UInt8]] =
         requests.map { [0] + $0.encoded() } + replies.map { [1] + $0.encoded() } + inits.map { [2] + $0.encoded() }

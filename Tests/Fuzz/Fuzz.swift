@@ -1,5 +1,5 @@
 // Random bytes against everything that takes bytes apart: one harness for each kind, chosen by the first argument. The
-// others are libFuzzer's. 'seeds DIRECTORY' writes what a text editor cannot.
+// others are libFuzzer's. 'seeds HARNESS DIRECTORY' writes what a text editor cannot.
 
 import Glibc
 
@@ -8,14 +8,16 @@ enum Fuzz {
     static let harnesses: [(name: String, run: @Sendable ([UInt8]) -> Void)] = [
         ("messages", fuzzMessages), ("json", fuzzJSON), ("http", fuzzHTTP), ("routes", fuzzRoutes),
         ("configuration", fuzzConfiguration), ("runtime", fuzzRuntimeAPI), ("inflate", fuzzInflate),
-        ("archive", fuzzArchive), ("mounts", fuzzMounts),
+        ("archive", fuzzArchive), ("mounts", fuzzMounts), ("plan", fuzzPlan), ("proc", fuzzProc),
     ]
 
     nonisolated(unsafe) private static var harness: @Sendable ([UInt8]) -> Void = { _ in }
 
     static func main() {
         let arguments = CommandLine.arguments
-        if arguments.count == 3, arguments[1] == "seeds" { return writeSeeds(to: arguments[2]) }
+        if arguments.count == 4, arguments[1] == "seeds" {
+            return arguments[2] == "plan" ? writePlans(to: arguments[3]) : writeSeeds(to: arguments[3])
+        }
         guard arguments.count > 1, let chosen = harnesses.first(where: { $0.name == arguments[1] }) else {
             print(harnesses.map(\.name).joined(separator: "\n"))
             exit(arguments.count > 1 ? 64 : 0)

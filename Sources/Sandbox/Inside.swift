@@ -167,7 +167,10 @@ struct Inside: ~Copyable {
     private mutating func joinGroups() throws(Refusal) {
         let (_, groups) = try log.step("wait for the limits") { () throws(SystemError) in try Self.nextGo(channel) }
         try log.step("join the groups") { () throws(SystemError) in
-            for raw in groups { try Files.write(Array("0".utf8), to: raw, named: "tasks") }
+            for raw in groups {
+                let tasks = FileDescriptor(owning: raw)
+                try Files.write(Array("0".utf8), to: tasks.raw, named: "tasks")
+            }
         }
     }
 

@@ -85,7 +85,8 @@ extension Inside {
             // With more rights than it should have it must not go on.
             _exit(1)
         }
-        FileDescriptor.closeRange(from: Restoration.firstLog, through: Restoration.doneDescriptor)
+        // The pipes, the counter, the pages: who was made has its own.
+        FileDescriptor.closeRange(from: Restoration.firstLog, through: Restoration.pagesDescriptor)
         timeOffsets = Descriptors(owning: [])
     }
 

@@ -44,8 +44,8 @@ enum Place {
     /// Its promises were written down on an ordinary host: the test machine's kernel has more to get through to.
     static let hasBubblewrap = Binaries.isExecutable(bubblewrapPath) && !Binaries.isInTestMachine
 
-    private static let secondsForAttack = 30
-    private static let armed = ["MARTLET_ATTACK_HARNESS": "armed", "MARTLET_ATTACK_LIMITS": "armed"]
+    static let secondsForAttack = 30
+    static let armed = ["MARTLET_ATTACK_HARNESS": "armed", "MARTLET_ATTACK_LIMITS": "armed"]
     private static let runs = Atomic(0)
 
     /// Runs `attack` here, aiming at `aims`, and judges it by what it says and by what it leaves running.
@@ -69,28 +69,30 @@ enum Place {
         // What forks its way out of sight is given a moment to get there.
         if attack.theme == "escapees" { usleep(200_000) }
         if Self.hasSurvivors(marker) { return .through("processes outlived it") }
-        return Self.judge(attack, outcome)
+        return Self.judge(attack, outcome.timedOut ? nil : outcome.status, outcome.output, "\(outcome)")
     }
 
-    private static func judge(_ attack: Attack, _ outcome: Outcome) -> Verdict {
-        let line = trimmed(outcome.output)
-        switch outcome.status {
-        case _ where outcome.timedOut: return .broken("\(outcome)")
+    /// - Parameter status: nil when it did not come to an end
+    static func judge(_ attack: Attack, _ status: Int32?, _ output: String, _ outcome: String) -> Verdict {
+        let line = trimmed(output)
+        switch status {
+        case nil: return .broken(outcome)
         case 0 where line.hasPrefix("held: ") || line.hasPrefix("left: "): return .held(line)
         case 10 where line.hasPrefix("through: "): return .through(String(line.dropFirst("through: ".count)))
-        case let status where attack.endings.contains(status): return .held("\(outcome)")
-        default: return .broken("\(outcome)")
+        case let status? where attack.endings.contains(status): return .held(outcome)
+        default: return .broken(outcome)
         }
     }
 
     /// Whether anything still runs half a second after the end. It is not left running.
-    private static func hasSurvivors(_ marker: String) -> Bool {
+    static func hasSurvivors(_ marker: String, except others: [Int32] = []) -> Bool {
         let end = ContinuousClock().now + .milliseconds(500)
-        var found = HostProcesses.having(marker)
+        func survivors() -> [Int32] { HostProcesses.having(marker).filter { !others.contains($0) } }
+        var found = survivors()
         repeat {
             // Seen twice to be gone: what becomes a new process meanwhile is missed by one look.
             usleep(found.isEmpty ? 10_000 : 50_000)
-            let again = HostProcesses.having(marker)
+            let again = survivors()
             if found.isEmpty && again.isEmpty { return false }
             found = again
         } while ContinuousClock().now < end

@@ -27,7 +27,11 @@ final class WardenUnderTest {
     /// Replies that were read while another was waited for.
     private var unread: [Said] = []
 
-    init(arguments: [String] = [], state: String = WardenUnderTest.state) throws {
+    /// - Parameter inherited: a descriptor that it finds open under the number 9
+    init(
+        arguments: [String] = [], state: String = WardenUnderTest.state, environment: [String] = [],
+        inherited: Int32? = nil
+    ) throws {
         let ends = try MessageSocket.pair()
         socket = MessageSocket(raw: ends.here)
         let there = FileDescriptor(owning: ends.there)
@@ -35,7 +39,8 @@ final class WardenUnderTest {
         if let run = Binaries.engineEnvironment["MARTLET_RUN"] { words += ["--run", run] }
         if let group = Binaries.engineEnvironment["MARTLET_CGROUP"] { words += ["--cgroup", group] }
         pid = try Spawn.start(
-            Binaries.warden, arguments: words + arguments, environment: [], streams: [(there.raw, 3)], ownSession: true)
+            Binaries.warden, arguments: words + arguments, environment: environment,
+            streams: [(there.raw, 3)] + (inherited.map { [($0, Int32(9))] } ?? []), ownSession: true)
         // A test that waits for what does not come shall fail, not hang.
         var patience = timeval(tv_sec: 20 * Binaries.patience, tv_usec: 0)
         unsafe setsockopt(socket.raw, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))

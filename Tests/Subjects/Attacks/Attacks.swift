@@ -2,6 +2,7 @@
 //
 //     attacks list                      the table, one attack a line, columns between tabs
 //     attacks run NAME [KEY=VALUE…]     `held: …` and 0, `through: …` and 10, `left: …` and 0; 70 when it is broken
+//     attacks await                     the same for what a line from the Runtime API's port says
 //     attacks victim KEY=VALUE…         the host's side: a process and its sockets, to be aimed at
 //
 // It is static, so that it runs in any root. It refuses to run outside a harness; what takes all it can get also wants
@@ -23,6 +24,7 @@ enum Attacks {
             exit(run(arguments.dropFirst().first!, Stage(arguments.dropFirst(2))))
         case "victim":
             do { try Victim.serve(Stage(arguments.dropFirst())) } catch { fail("\(error)", 70) }
+        case "await": Awaiting.serve()
         case "gained":
             Gained.report()
         default: fail("usage: attacks list | run NAME [KEY=VALUE]... | victim KEY=VALUE...", 64)

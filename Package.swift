@@ -128,7 +128,8 @@ let package = Package(
             name: "IntegrationSupport", dependencies: ["Linux", "Wire"], path: "Tests/Integration/Support",
             swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["IntegrationSupport", "Linux", "Wire"], path: "Tests/Integration",
+            name: "IntegrationTests", dependencies: ["IntegrationSupport", "Archive", "Linux", "Wire"],
+            path: "Tests/Integration",
             exclude: ["Support", "Contract/README.md", "Contract/nodejs.json", "Contract/python.json"],
             swiftSettings: strict),
 

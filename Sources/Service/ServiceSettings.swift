@@ -14,6 +14,8 @@ package struct ServiceSettings: Sendable {
     package var user: UInt32 = 0x6fff_ffff
     package var drainSeconds: UInt64 = 30
     package var logFormat = Logger.Format.text
+    /// Further options of the warden's: for tests, which have steps of captures and restores fail.
+    package var wardenOptions: [String] = []
 
     package init() {}
 }

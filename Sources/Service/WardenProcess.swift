@@ -19,6 +19,7 @@ enum WardenProcess {
             var words = ["martlet-warden", "--state", settings.engine.state, "--run", settings.run]
             if let cgroup = settings.cgroup { words += ["--cgroup", cgroup] }
             if let socket = settings.socket { words += ["--remove", socket] }
+            words += settings.wardenOptions
             _ = try Spawn.start(path, arguments: words, environment: [], streams: [(there.raw, 3)], ownSession: true)
             return here
         } catch {

@@ -279,7 +279,13 @@ package final class Keeper {
             try Files.write(json, to: file.raw, named: "a description")
             tell(.snapshotDescribed(name), Descriptors(owning: [file.release()]))
         } catch {
-            say(.snapshotDescribed(name))
+            // There is one, and it is none: the supervisor says why.
+            let reason = (error as? Refusal)?.message ?? "\(error)"
+            guard let file = try? MemoryFile.make(named: "snapshot"),
+                (try? Files.write(JSON.object([("problem", .text(reason))]).bytes, to: file.raw, named: "a reason"))
+                    != nil
+            else { return say(.snapshotDescribed(name)) }
+            tell(.snapshotDescribed(name), Descriptors(owning: [file.release()]))
         }
     }
 

@@ -159,6 +159,7 @@ package final class Snapshots {
             snapshot.settle(.refused("it was made \(Self.pauses.count + 1) times and could not be used: \(reason)"))
             return tell(snapshot, reason)
         }
+        complain(snapshot, reason)
         let pause = Self.pauses[snapshot.timesMadeAnew]
         snapshot.timesMadeAnew += 1
         snapshot.settle(.toBeMadeAnew(reason))
@@ -166,6 +167,12 @@ package final class Snapshots {
             guard let self, let snapshot, isKnown(snapshot), case .toBeMadeAnew = snapshot.state else { return }
             begin(snapshot)
         }
+    }
+
+    private func complain(_ snapshot: Snapshot, _ reason: String) {
+        if dispatcher.isClosing { return }
+        engine.complaints(
+            "a snapshot cannot be used, and is made anew", [("function", snapshot.function.name), ("reason", reason)])
     }
 
     // MARK: the end of snapshots
@@ -228,6 +235,7 @@ package final class Snapshots {
             snapshot.settle(.ready(Snapshot.Ready(memo, json.flatMap { CaptureFigures($0) }, tookUS: nil)))
             dispatcher.pools.look(soon: true)
         } else {
+            complain(snapshot, json?["problem"]?.text ?? "what it says cannot be read")
             engine.warden.removeSnapshot(snapshot.name)
             if function.configuration.snapshot { begin(snapshot) } else { snapshot.settle(.none) }
         }

@@ -45,6 +45,9 @@ enum ServeCommand {
             case "--account": settings.engine.place.account = try reader.value(of: name)
             case "--log": settings.logFormat = try reader.name(of: name, Logger.Format.self)
             case "--waive": settings.engine.waived.append(try reader.name(of: name, Limit.self).rawValue)
+            // For tests alone, and so not in the help.
+            case "--fail-capture", "--fail-restore":
+                settings.wardenOptions += [name, String(try reader.number(of: name, in: 0...100_000, unit: "steps"))]
             case "--state": places.state = try Places.absolute(reader.value(of: name))
             case "--run": places.run = try Places.absolute(reader.value(of: name))
             case "--cgroup": places.cgroup = try reader.value(of: name)

@@ -72,7 +72,7 @@ package enum HostFiles {
         return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    private static func write(_ bytes: [UInt8], to path: String, mode: UInt32) throws {
+    package static func write(_ bytes: [UInt8], to path: String, mode: UInt32) throws {
         let file = unsafe open(path, O_CREAT | O_TRUNC | O_WRONLY, 0o600)
         guard file >= 0 else { throw Failure("opening \(path)") }
         defer { close(file) }

@@ -58,9 +58,9 @@ package final class ServerUnderTest: @unchecked Sendable {
     /// Tells it to end, and waits until it has.
     /// - Parameter keeping: whether its place is left for another
     @discardableResult
-    package func end(keeping: Bool = false) throws -> Outcome {
+    package func end(keeping: Bool = false, _ signal: Int32 = SIGTERM) throws -> Outcome {
         hasEnded = true
-        process.signal(SIGTERM)
+        process.signal(signal)
         let outcome = try process.end()
         if !keeping { HostFiles.remove(place) }
         return outcome

@@ -194,9 +194,11 @@ import Wire
 
     @Test func aFileOfTmpOutsideTheFileOfPages() throws {
         for position in [Sample.pagesSize - 4096, 1 << 40, UInt64.max] {
-            #expect(try refusal { $0.entries[1].position = position } == .outOfRange)
+            #expect(
+                try refusal { $0.entries[1].contents = [PageRun(address: 0, pages: 2, position: position)] }
+                    == .outOfRange)
         }
-        for size in [Sample.pagesSize, 1 << 41, UInt64.max] {
+        for size in [1 << 40, 1 << 41, UInt64.max] {
             #expect(try refusal { $0.entries[1].size = size } == .outOfRange)
         }
     }

@@ -70,6 +70,7 @@ enum Sample {
         (limit.resource, limit.soft, limit.hard) = (7, 100, 200)
         state.limits = [limit]
         (state.isDumpable, state.isSubreaper, state.personality, state.oomScore) = (false, true, 0x40000, 7)
+        (state.coreFilter, state.hasNoHugePages, state.keepsCapabilities) = ("00000055", true, true)
         state.descriptors = files.indices.map { descriptor(Int32($0), file: $0, closes: $0 == 1) }
         return state
     }()
@@ -113,6 +114,7 @@ enum Sample {
         (state.robustHead, state.robustLength, state.clearedWord) = (0x7000_6000, 24, 0x7000_7000)
         state.pending = [SignalInformation(bytes: [12] + Array(repeating: 0, count: 127))]
         (state.parentDeathSignal, state.timerSlack, state.nice, state.policy) = (9, 60_000, 5, 3)
+        (state.inputPriority, state.processors) = (0x4006, [1])
         return state
     }
 
@@ -133,6 +135,12 @@ enum Sample {
     static let files: [OpenFile] = {
         var path = OpenFile()
         (path.path, path.flags, path.position) = ("/tmp/data", 2, 100)
+        var lock = FileLock()
+        (lock.kind, lock.isExclusive, lock.start, lock.length) = (.record, true, 4, 8)
+        path.locks = [lock]
+        var option = SocketOption()
+        (option.number, option.value) = (9, [1, 0, 0, 0])
+        path.options = [option]
         var log = OpenFile()
         (log.kind, log.index, log.flags) = (.log, 1, 1)
         var memory = OpenFile()
@@ -154,7 +162,9 @@ enum Sample {
         var directory = TreeEntry()
         (directory.kind, directory.path, directory.mode) = (.directory, "/tmp/d", 0o755)
         var file = TreeEntry()
-        (file.path, file.mode, file.size, file.position) = ("/tmp/data", 0o644, 4097, 0x9_0000)
+        (file.path, file.mode, file.size, file.contents) = (
+            "/tmp/data", 0o644, 4097, [PageRun(address: 0, pages: 2, position: 0x9_0000)]
+        )
         (file.seconds, file.nanoseconds) = (1_650_000_000, 5)
         var link = TreeEntry()
         (link.kind, link.path, link.target) = (.link, "/tmp/l", "d")

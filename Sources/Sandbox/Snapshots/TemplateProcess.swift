@@ -122,8 +122,9 @@ struct MountedTrees: ~Copyable {
                 try Mounts.attach(try Mounts.clone(of: Directory(raw: raw)), at: "\(place)/var/task")
             }
             if Files.exists("\(place)/opt") { try Self.mountLayers(inputs.layers.numbers, at: "\(place)/opt") }
-            tree = try Mounts.cloneAll(of: place)
+            let tree = try Mounts.cloneAll(of: place)
             try Mounts.detach(place)
+            self.tree = tree
         } catch {
             throw Refusal(.step, "open the trees of the snapshot: \(error)")
         }

@@ -80,7 +80,8 @@ extension Plan {
             if file.kind == .log, file.index >= Parameter.mostLogs { throw .outOfRange }
         }
         for entry in entries where entry.kind == .file {
-            guard entry.size < 1 << 40, isInImage(entry.position, (entry.size + 4095) >> 12) else { throw .outOfRange }
+            guard entry.size < 1 << 40 else { throw .outOfRange }
+            for run in entry.contents where !isInImage(run.position, run.pages) { throw .outOfRange }
         }
     }
 

@@ -103,9 +103,6 @@ extension Compiler {
     }
 
     private mutating func lift(_ file: Int) throws(Refusal) {
-        guard lifted.count < Int(Self.firstGiven - Self.firstLifted) - 2 else {
-            throw Refusal(.snapshot, "its processes share more than \(lifted.count) open files")
-        }
         for (member, slot) in try create(file) {
             let high = program.newSlot()
             program.add(

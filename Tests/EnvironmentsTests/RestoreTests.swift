@@ -256,7 +256,7 @@ final class EngineUnderTest {
         // The third time it is given up, and made anew.
         #expect(try engine.invoke(function, .restore).started == .cold)
         #expect(engine.dispatcher.snapshots[function].state.name == "to-be-made-anew")
-        #expect(engine.complaints.count == 3 && engine.complaints[0] == "a restore failed: mmap: no")
+        #expect(Array(engine.complaints.prefix(3)) == Array(repeating: "a restore failed: mmap: no", count: 3))
         engine.warden.refusesRestore = nil
         #expect(try engine.invoke(function, .restore).started == .cold)
         try engine.turn { engine.dispatcher.snapshots[function].ready != nil }

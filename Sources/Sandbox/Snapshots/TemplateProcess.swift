@@ -57,7 +57,9 @@ struct TemplateProcess: ~Copyable {
             try FileDescriptor.duplicate(image.pages.raw, onto: Restoration.pagesDescriptor)
             try FileDescriptor.duplicate(channel, onto: Self.channelNumber, closeOnExec: true)
             FileDescriptor.closeRange(from: Self.channelNumber + 1, through: Restoration.pagesDescriptor - 1)
-            FileDescriptor.closeAll(from: Restoration.pagesDescriptor + 1)
+            // As long as the trees are held, so are the paths of what is mapped.
+            try FileDescriptor.duplicate(trees.raw, onto: Restoration.pagesDescriptor + 1, closeOnExec: true)
+            FileDescriptor.closeAll(from: Restoration.pagesDescriptor + 2)
             let socket = MessageSocket(raw: Self.channelNumber)
             try socket.send(TemplateMessage.ready.encoded())
             _ = socket.release()
@@ -110,18 +112,23 @@ struct TemplateProcess: ~Copyable {
 /// paths that they had; and apart from the host's, so that no path of the host's shows in any process.
 struct MountedTrees: ~Copyable {
     private let tree: FileDescriptor
+    var raw: Int32 { tree.raw }
 
     /// The working directory is the stage. What is mounted there is seen by this process alone, and not for long.
     init(_ inputs: borrowing Inputs) throws(Refusal) {
         do throws(SystemError) {
+            // Mounts can be copied only where they are: before this process has others.
+            let root = try Mounts.clone(of: Directory(inputs.root))
+            let code = try Self.copies(of: inputs.code.numbers)
+            let layers = try Self.copies(of: inputs.layers.numbers)
             try Namespaces.mount.unshare()
             try Mounts.makeAllPrivate()
             let place = Workplace.newRoot
-            try Mounts.attach(try Mounts.clone(of: Directory(inputs.root)), at: place)
-            for raw in inputs.code.numbers where Files.exists("\(place)/var/task") {
-                try Mounts.attach(try Mounts.clone(of: Directory(raw: raw)), at: "\(place)/var/task")
+            try Mounts.attach(root, at: place)
+            if Files.exists("\(place)/var/task") {
+                try code.forEach { (_, code) throws(SystemError) in try Mounts.attach(code, at: "\(place)/var/task") }
             }
-            if Files.exists("\(place)/opt") { try Self.mountLayers(inputs.layers.numbers, at: "\(place)/opt") }
+            if Files.exists("\(place)/opt") { try Self.attach(layers, at: "\(place)/opt") }
             let tree = try Mounts.cloneAll(of: place)
             try Mounts.detach(place)
             self.tree = tree
@@ -130,16 +137,22 @@ struct MountedTrees: ~Copyable {
         }
     }
 
-    private static func mountLayers(_ layers: [Int32], at place: String) throws(SystemError) {
-        if layers.count == 1 { return try Mounts.attach(try Mounts.clone(of: Directory(raw: layers[0])), at: place) }
-        guard layers.count > 1 else { return }
-        for (index, raw) in layers.enumerated() {
-            try Mounts.attach(try Mounts.clone(of: Directory(raw: raw)), at: Workplace.lower(index))
+    private static func copies(of directories: [Int32]) throws(SystemError) -> Descriptors {
+        var copies = Descriptors(owning: [])
+        for raw in directories { copies.add(try Mounts.clone(of: Directory(raw: raw))) }
+        return copies
+    }
+
+    private static func attach(_ layers: borrowing Descriptors, at place: String) throws(SystemError) {
+        let single = layers.count == 1
+        try layers.forEach { (index, layer) throws(SystemError) in
+            try Mounts.attach(layer, at: single ? place : Workplace.lower(index))
         }
+        guard layers.count > 1 else { return }
         // The highest first: a later layer lies over an earlier one.
         let names = (0..<layers.count).reversed().map(Workplace.lower).joined(separator: ":")
         try Mounts.attach(try Mounts.make("overlay", [("lowerdir", names)], attributes: .readOnly), at: place)
-        for index in layers.indices { try Mounts.detach(Workplace.lower(index)) }
+        for index in 0..<layers.count { try Mounts.detach(Workplace.lower(index)) }
     }
 
     borrowing func open(_ path: String) throws(SystemError) -> FileDescriptor {

@@ -42,7 +42,8 @@ extension Capture {
             file.third = UInt64(socket.localPort) | UInt64(socket.localAddress) << 16
         case (AF_UNIX, _): lose(&file)
         default:
-            throw Refusal(.snapshot, "it has a socket of the address family \(socket.family)")
+            let name = socket.family == AF_NETLINK ? "netlink" : "the address family \(socket.family)"
+            throw Refusal(.snapshot, "it has a socket of \(name)")
         }
     }
 
@@ -51,21 +52,18 @@ extension Capture {
         leftOut.append("a connection (socket family \(file.value)): it comes back closed")
     }
 
+    /// One of two that are each other's other end; the other may be gone, or belong to somebody else. Then it comes back
+    /// with what waits in it and nobody at its other end.
     private func describePair(_ file: inout OpenFile, _ raw: Int32, _ about: FileDetails) throws {
-        // Without knowing the other end there is nothing to connect it with.
-        if peers[about.inode] == UnixPeers.halfClosed { throw Refusal(.snapshot, "a pair of sockets is half closed") }
-        guard let peer = peers[about.inode], let pair = try pairIndex(about.inode, peer) else { return lose(&file) }
+        let peer = peers[about.inode] ?? 0
+        if peer == UnixPeers.halfClosed { throw Refusal(.snapshot, "a pair of sockets is half closed") }
+        if peer != 0, Peeking.isAtEnd(raw) { throw Refusal(.snapshot, "a pair of sockets is half closed") }
         file.kind = .socketPair
-        file.index = pair
+        file.index = index(of: [min(about.inode, peer), max(about.inode, peer), 1])
         let waiting = Peeking.waiting(in: raw)
-        if Peeking.isAtEnd(raw) { throw Refusal(.snapshot, "a pair of sockets is half closed") }
         if waiting > 0, file.second != UInt64(Self.stream) { throw Refusal(.snapshot, "messages wait in a socket") }
         if waiting > Plan.Limits.payload { throw Refusal(.snapshot, "a socket holds more than can be captured") }
         file.payload = try Peeking.socket(raw, count: waiting)
-    }
-
-    private func pairIndex(_ one: UInt64, _ other: UInt64) throws -> UInt32? {
-        index(of: [min(one, other), max(one, other), 1])
     }
 
     static let stream = Int32(SOCK_STREAM.rawValue)

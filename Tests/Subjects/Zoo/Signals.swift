@@ -163,7 +163,10 @@ extension Subject {
                 _ = try file.read(128)
             }
         },
-        Subject("signal-on-data", "O_ASYNC: a pipe that sends a real-time signal when there is something to read") {
+        Subject(
+            "signal-on-data", "O_ASYNC: a pipe that sends a real-time signal when there is something to read",
+            refused: "O_ASYNC"
+        ) {
             let (number, pipe): (Int32, Pipe) = (38, try Pipe())
             try setSignalMask(1 << UInt64(number - 1))
             try must("F_SETOWN", call(__NR_fcntl, pipe.output, 8, call(__NR_getpid)))

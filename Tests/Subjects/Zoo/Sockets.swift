@@ -24,13 +24,21 @@ extension Subject {
                 try fill()
             }
         },
-        Subject("pair-of-datagrams", "a pair of datagram sockets with three datagrams, one of them empty") {
+        Subject(
+            "pair-of-datagrams", "a pair of datagram sockets with three datagrams, one of them empty",
+            refused: "messages wait"
+        ) {
             try packets(datagram, ["one", "", "three and more"])
         },
-        Subject("pair-of-packets", "a pair of sockets that keep packets apart, with two of them") {
+        Subject(
+            "pair-of-packets", "a pair of sockets that keep packets apart, with two of them", refused: "messages wait"
+        ) {
             try packets(packet, ["first", "second"])
         },
-        Subject("pair-half-closed", "a pair one direction of which was shut down, with data before the end") {
+        Subject(
+            "pair-half-closed", "a pair one direction of which was shut down, with data before the end",
+            refused: "half closed"
+        ) {
             let (left, right) = try pair { call(__NR_socketpair, AF_UNIX, stream, 0, $0) }
             try left.write("the last")
             try must("shutdown", call(__NR_shutdown, left, 1))
@@ -94,7 +102,9 @@ extension Subject {
             let listener = try Listener(unixAddress("\0zoo-listener"))
             return { _ in try listener.expectConversation() }
         },
-        Subject("unix-datagrams-bound", "a Unix datagram socket in /tmp, with a datagram in it") {
+        Subject(
+            "unix-datagrams-bound", "a Unix datagram socket in /tmp, with a datagram in it", refused: "messages wait"
+        ) {
             let address = unixAddress("/tmp/datagrams")
             let bound = try Descriptor("socket", call(__NR_socket, AF_UNIX, datagram, 0))
             try must("bind", call(__NR_bind, bound, Buffer(address), address.count))

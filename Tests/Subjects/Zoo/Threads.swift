@@ -220,7 +220,7 @@ extension Subject {
                 try expect("nice of the first thread", 20 - call(__NR_getpriority, 0, 0), is: 0)
             }
         },
-        Subject("thread-first-has-ended", "the first thread has ended, and another goes on") {
+        Subject("thread-first-has-ended", "the first thread has ended, and another goes on", refused: "has ended") {
             let check: Check = { _ in
                 try expect(call(__NR_gettid) != call(__NR_getpid), "this is the first thread")
                 try expect("state of the first", try String(field("State").prefix(1)), is: "Z")

@@ -51,7 +51,7 @@ extension Subject {
                 try own.check(seed: 5)
             }
         },
-        Subject("child-ended", "a child that has ended, and for which nobody has waited yet") {
+        Subject("child-ended", "a child that has ended, and for which nobody has waited yet", refused: "waited for") {
             let start: @Sendable () throws -> Int = {
                 let child = try fork { 42 }
                 try eventually("it ends") { try field("State", of: "/proc/\(child)/status").hasPrefix("Z") }
@@ -78,7 +78,8 @@ extension Subject {
                 current.value = try start()
             }
         },
-        Subject("child-stopped", "a child that was stopped; it stays so until it is told to go on") {
+        Subject("child-stopped", "a child that was stopped; it stays so until it is told to go on", refused: "stopped")
+        {
             let child = try Companion()
             let stop: @Sendable () throws -> Void = {
                 try must("kill", call(__NR_kill, child.pid, SIGSTOP))

@@ -186,7 +186,9 @@ package final class Keeper {
     private func hearOfCapture(_ id: UInt32) {
         guard let index = captures.firstIndex(where: { $0.sandbox == id }), let reply = captures[index].hear()
         else { return }
-        captures.remove(at: index)
+        let snapshot = captures.remove(at: index).snapshot
+        // What was loaded of one with this name is another one now.
+        if case .captured = reply { releaseSnapshot(snapshot) }
         say(reply)
     }
 

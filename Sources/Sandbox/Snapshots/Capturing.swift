@@ -8,6 +8,8 @@ package import Wire
 
 package final class Capturing {
     package let sandbox: UInt32
+    /// What it shall be called.
+    package let snapshot: String
     private let pid: Int32
     private let process: FileDescriptor
     private let channel: MessageSocket
@@ -21,7 +23,7 @@ package final class Capturing {
         guard sandbox.waits, sandbox.hasStarted, !sandbox.isRestoring else {
             throw Refusal(.request, "the sandbox is not one that can be captured")
         }
-        self.sandbox = sandbox.id
+        (self.sandbox, snapshot) = (sandbox.id, request.snapshot)
         do throws(SystemError) {
             let identities = try logs.map { raw throws(SystemError) in try FileDetails(raw).identity }
             let ends = try MessageSocket.pair()

@@ -126,6 +126,20 @@ struct ImageTests {
         try second.end()
     }
 
+    /// What had been loaded of the old one is not what the new one's clones come from.
+    @Test func oneThatIsMadeAgainTakesThePlaceOfTheOther() throws {
+        let server = try ServerUnderTest()
+        try deploy("again", to: server)
+        let before = try Self.restored("again", server)
+        #expect(before.reply.field("martlet-started") == "restored", "\(before)")
+        let made = try server.request("POST", "/v1/functions/again/snapshot")
+        try #require(made.status == 201, "\(made.text)")
+        let after = try Self.restored("again", server)
+        #expect(after.reply.field("martlet-started") == "restored", "\(after)")
+        #expect(after.text != before.text, "it comes from the image that there was")
+        try server.end()
+    }
+
     @Test func whatIsBadIsRefusedAndMadeAnew() throws {
         let first = try ServerUnderTest()
         var originals: [String: String] = [:]

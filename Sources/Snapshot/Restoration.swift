@@ -98,7 +98,10 @@ package struct Restoration: Sendable {
         // written to, without changing it.
         if let first = read.first, !isShared, mapping.runs.isEmpty { OwnMemory.rewrite(at: first.address) }
         if early != wanted { try OwnMemory.protect(mapping.range, wanted) }
-        for advice in Compiler.advice(for: mapping) { try? OwnMemory.advise(mapping.range, advice) }
+        // The clones are children, too: they are told of that one later.
+        for advice in Compiler.advice(for: mapping) where advice != Compiler.keepFromChildren {
+            try? OwnMemory.advise(mapping.range, advice)
+        }
         for run in read { try? OwnMemory.advise(run.range, populateForReading) }
     }
 

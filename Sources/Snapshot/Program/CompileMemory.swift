@@ -10,7 +10,7 @@ extension Compiler {
     /// What the first process has from the template already: it is there because pid 1 has it.
     static func isInherited(_ mapping: Mapping) -> Bool {
         switch mapping.kind {
-        case .anonymous, .file: !mapping.has(Mapping.keptFromChildren)
+        case .anonymous, .file: true
         default: false
         }
     }
@@ -49,6 +49,13 @@ extension Compiler {
     mutating func fillMemory(_ state: ProcessState, isFirst: Bool) throws(Refusal) {
         for mapping in state.mappings where !isFirst || !Self.isInherited(mapping) {
             try make(mapping)
+        }
+        // What shall not be inherited has been, until here: V8 has all of its heap like that.
+        for mapping in state.mappings
+        where isFirst && Self.isInherited(mapping) && mapping.has(Mapping.keptFromChildren) {
+            program.add(
+                "keep from children", Call.madvise, .number(mapping.start), .number(mapping.range.count),
+                .number(Self.keepFromChildren))
         }
         for mapping in state.mappings where mapping.has(Mapping.locked) {
             program.add("lock memory", Call.mlock, .number(mapping.start), .number(mapping.range.count), mayFail: true)
@@ -111,11 +118,14 @@ extension Compiler {
         }
     }
 
+    /// MADV_DONTFORK
+    static let keepFromChildren = 10
+
     /// What the kernel is told about a mapping, beside its protection.
     static func advice(for mapping: Mapping) -> [Int] {
         var all: [Int] = []
         if mapping.has(Mapping.wipedOnFork) { all.append(18) }
-        if mapping.has(Mapping.keptFromChildren) { all.append(10) }
+        if mapping.has(Mapping.keptFromChildren) { all.append(keepFromChildren) }
         if mapping.has(Mapping.leftOutOfDumps) { all.append(16) }
         if mapping.has(Mapping.mergeable) { all.append(12) }
         if mapping.has(Mapping.huge) { all.append(14) }

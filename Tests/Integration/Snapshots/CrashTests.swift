@@ -60,14 +60,14 @@ struct CrashTests {
             usleep(UInt32.random(in: 0...60_000))
             kill(try pid(of: victim, server), SIGKILL)
             for one in pending { _ = try? one.finish() }
-            let outcome = try server.end(leaving: true)
+            let outcome = try server.end(keeping: true)
             #expect(outcome.status != 0, "round \(round): \(outcome)")
             // What the kernel ends takes its moment. Groups are the next engine's to sweep.
             #expect(Self.processesAreGone(before), "round \(round): something runs on")
 
             // The next engine may have begun one of its own by the time that it answers.
             let drafts = Self.drafts(of: server)
-            server = try ServerUnderTest(["--log", "text"], at: server.place)
+            server = try ServerUnderTest(["--log", "text"], after: server.place)
             let kept = drafts.intersection(Self.drafts(of: server))
             #expect(kept.isEmpty, "round \(round): \(kept)")
             let answer = try server.invoke("crashed")

@@ -27,7 +27,7 @@ package enum Learning {
                     }
                 } else if top & 0x01 != 0, isWritten {
                     // Mapped by nobody else.
-                    TouchedPages.add(address, to: &pages.written, gap: 1, within: mapping.start)
+                    TouchedPages.add(address, to: &pages.written, gap: 0, within: mapping.start)
                 }
                 total += 1
                 if total == mostPages || max(pages.read.count, pages.written.count) == TouchedPages.most {

@@ -189,9 +189,7 @@ struct RestoredProcessTests {
         #expect(more.count == 2 && more[0].hasSuffix("r-xp") && more[1].hasSuffix("rw-p"), "\(more)")
         let extra = clone.regions.filter { more.contains($0.place) }
         #expect(extra.allSatisfy { $0.range.lowerBound >> 32 == 0x3700 && $0.range.count <= 16 << 10 }, "\(extra)")
-        withKnownIssue("files of the code and of layers are mapped without the directory that they are at inside") {
-            #expect(clone.regions.subtracting(extra) == cold.regions)
-        }
+        #expect(clone.regions.subtracting(extra) == cold.regions)
     }
 
     @Test("nothing of the warden's memory is in it")

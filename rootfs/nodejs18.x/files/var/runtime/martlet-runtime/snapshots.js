@@ -3,6 +3,7 @@
 
 const fs = require('fs');
 const hooks = require('snapshot-restore-js').registered;
+const randoms = require('./randoms');
 
 // Runs the hooks of before, has the snapshot taken, and runs the hooks of after, in each that is restored.
 async function take(api) {
@@ -14,6 +15,7 @@ async function take(api) {
     }
     try {
         reseed();
+        randoms.replace();
         for (const hook of hooks.after) await hook();
     } catch (error) {
         fail(api, 'restore/error', 'Runtime.AfterRestoreError', error, 65);

@@ -142,7 +142,14 @@ package final class Keeper {
 
     package func settle(_ id: UInt32) { sandbox(id)?.settle() }
 
-    package func kill(_ id: UInt32) { sandbox(id)?.end(because: .killed) }
+    package func kill(_ id: UInt32) {
+        // One that waits for its template is not made any more.
+        for index in templates.indices where templates[index].waiting.contains(where: { $0.request.id == id }) {
+            templates[index].waiting.removeAll { $0.request.id == id }
+            return say(.ended(id: id, Outcome(reason: .killed, wallNS: 0, cpuUS: 0, peakMemory: nil)))
+        }
+        sandbox(id)?.end(because: .killed)
+    }
 
     /// Clears away what dead keepers left, and tells how much that was.
     package func sweep() {

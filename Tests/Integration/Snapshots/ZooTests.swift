@@ -11,6 +11,12 @@ struct ZooTests {
     /// MARTLET_ZOO=cold: nothing is captured, only the checks themselves are tried.
     private static let isColdOnly = Binaries.environment("MARTLET_ZOO") == "cold"
 
+    /// What a clone is known not to have as its original had.
+    private static let known: [String: Comment] = [
+        "process-mappings":
+            "the restorer's own pages stay, and files of the code lose their directory with their template"
+    ]
+
     /// More than subjects take for a clone that has lived on in between, and less than the pause.
     private static let pause: UInt32 = 4
 
@@ -38,10 +44,11 @@ struct ZooTests {
         for number in 1...3 {
             let first = try server.invoke(subject.name, #"{"restored":true}"#, [("Martlet-Start", "restore")])
             #expect(first.reply.field("martlet-started") == "restored", "clone \(number): \(first)")
-            let host = try holds(first, events: 1, "clone \(number)")
+            let known = Self.known[subject.name]
+            let host = try holds(first, events: 1, "clone \(number)", known)
             // The next event finds what the first has left.
             let again = try server.invokeAgain(first)
-            #expect(try holds(again, events: 2, "clone \(number), again") == host)
+            #expect(try holds(again, events: 2, "clone \(number), again", known) == host)
             hosts.insert(host)
         }
         #expect(hosts.count == 3, "\(hosts)")
@@ -76,8 +83,14 @@ struct ZooTests {
 
     /// The subject says that its state is there, and that it has had so many events. Gives the name of its host.
     @discardableResult
-    private func holds(_ answer: Answer, events: Int64, _ when: String) throws -> String {
-        #expect(answer.json?["ok"] == .bool(true), "\(when): \(answer)")
+    private func holds(
+        _ answer: Answer, events: Int64, _ when: String, _ known: Comment? = nil
+    ) throws -> String {
+        if let known {
+            withKnownIssue(known) { #expect(answer.json?["ok"] == .bool(true), "\(when): \(answer)") }
+        } else {
+            #expect(answer.json?["ok"] == .bool(true), "\(when): \(answer)")
+        }
         #expect(answer.json?["events"] == .integer(events), "\(when): \(answer)")
         return answer.json?["host"]?.text ?? ""
     }

@@ -172,22 +172,22 @@ extension Subject {
             }
         },
         Subject("working-directory", "a directory of /tmp as working directory") {
-            try makeDirectory("/tmp/work")
-            try must("chdir", call(__NR_chdir, "/tmp/work"))
+            try makeDirectory("/tmp/place")
+            try must("chdir", call(__NR_chdir, "/tmp/place"))
             return { _ in
-                try expect("cwd", target(of: "/proc/self/cwd"), is: "/tmp/work")
+                try expect("cwd", target(of: "/proc/self/cwd"), is: "/tmp/place")
                 try makeFile("relative", [1])
-                try expect("a relative path", try contents(of: "/tmp/work/relative"), is: [1])
-                try remove("/tmp/work/relative")
+                try expect("a relative path", try contents(of: "/tmp/place/relative"), is: [1])
+                try remove("/tmp/place/relative")
             }
         },
         Subject("working-directory-deleted", "the working directory was deleted", refused: "was deleted") {
-            try makeDirectory("/tmp/work")
-            try must("chdir", call(__NR_chdir, "/tmp/work"))
-            try must("rmdir", call(__NR_rmdir, "/tmp/work"))
+            try makeDirectory("/tmp/place")
+            try must("chdir", call(__NR_chdir, "/tmp/place"))
+            try must("rmdir", call(__NR_rmdir, "/tmp/place"))
             return { _ in
                 try mustFail("getcwd", ENOENT, call(__NR_getcwd, Buffer(4096), 4096))
-                try expect("cwd", target(of: "/proc/self/cwd"), is: "/tmp/work (deleted)")
+                try expect("cwd", target(of: "/proc/self/cwd"), is: "/tmp/place (deleted)")
             }
         },
         Subject("umask", "the mask of modes of new files") {

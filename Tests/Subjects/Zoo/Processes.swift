@@ -129,16 +129,12 @@ extension Subject {
             let ids = Set((threads.map(\.id) + [call(__NR_getpid)]).map { "\($0)" })
             return { _ in try expect("threads", try names(in: "/proc/self/task"), is: ids) }
         },
-        // But for the restorer's own pages, which it works from to the last, and for the directory of the function's code,
-        // which is not shown any more when the template that mapped it is gone.
         Subject("process-mappings", "exactly these mappings, with their protection, and code of these files") {
             try Runtime.connect()
             let regions = try [PROT_NONE, PROT_READ, PROT_READ | PROT_EXEC].map { try Region(pages: 5, $0) }
             let before = try mappingLines()
             return { _ in
-                let wrong = Set(try mappingLines()).symmetricDifference(before).filter {
-                    !$0.hasPrefix("3700000") && !$0.hasSuffix("/bootstrap")
-                }
+                let wrong = Set(try mappingLines()).symmetricDifference(before)
                 try expect(wrong.isEmpty, "mapped then or now: \(wrong.sorted())")
                 for region in regions { try expect("its size", region.size, is: 5 * page) }
             }

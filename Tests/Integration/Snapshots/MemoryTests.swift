@@ -65,9 +65,7 @@ struct ClonesMemoryTests {
         try #require(all.count == 2, "\(all)")
         let own = unique(all[1])
         #expect(own > 0)
-        withKnownIssue("what runs after a restore writes to more of the heap than the promise allows") {
-            #expect(own <= 1024, "\(own) KB")
-        }
+        #expect(own <= 1024, "\(own) KB")
         try server.end()
     }
 

@@ -6,7 +6,8 @@
     handlers  from the name of a handler to the function
     errors    what becomes of an exception; loaded when there is one
     logs      the format of the logging module, set up when a function imports that
-    snapshots the hooks around a snapshot; loaded when one is to be made
+    snapshots the hooks around a snapshot; loaded when one is to be made, as is
+    rehearsal what a snapshot should have behind it
 
 Start-up is counted in tenths of a millisecond, so nothing of the standard library is imported here
 that the interpreter has not loaded by itself: json, socket, re and logging take 4 to 10 ms each.
@@ -15,7 +16,7 @@ import os
 import sys
 
 from . import logs
-from .api import RuntimeAPI
+from .api import RuntimeAPI, connect
 from .context import LambdaContext
 from .handlers import load
 from .values import decode, encode
@@ -23,7 +24,7 @@ from .values import decode, encode
 
 def run():
     """Serves events until the engine hangs up; returns never."""
-    api = RuntimeAPI()
+    api = RuntimeAPI(connect())
     prepare()
     try:
         handler = load(os.environ["_HANDLER"])
@@ -32,7 +33,7 @@ def run():
         errors.end(api.init_error, error, status=1)
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         from . import snapshots
-        snapshots.take(api, lambda invocation: serve(handler, invocation))
+        snapshots.take(api, serve, handler)
     try:
         invocation = api.next()
         while True:

@@ -28,17 +28,23 @@ class Invocation:
         self.body = body
 
 
+def connect():
+    """A connection to the engine."""
+    local = os.environ.get("MARTLET_RUNTIME_SOCKET")
+    if local:  # the same, past TCP: an abstract name, or a path
+        socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        socket.connect(local if local[0] == "/" else "\0" + local)
+    else:
+        host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].rpartition(":")
+        socket = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        socket.connect((host, int(port)))
+        socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+    return socket
+
+
 class RuntimeAPI:
-    def __init__(self):
-        local = os.environ.get("MARTLET_RUNTIME_SOCKET")
-        if local:  # the same, past TCP: an abstract name, or a path
-            self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-            self.socket.connect(local if local[0] == "/" else "\0" + local)
-        else:
-            host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].rpartition(":")
-            self.socket = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
-            self.socket.connect((host, int(port)))
-            self.socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+    def __init__(self, socket):
+        self.socket = socket
         self.ahead = b""  # read, but belongs to the answer after
         self.accepted = b"?"  # the bytes of a 202: always the same
 

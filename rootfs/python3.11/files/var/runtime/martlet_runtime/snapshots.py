@@ -4,19 +4,22 @@ import os
 import sys
 
 from . import errors
+from .rehearsal import rehearse
 
 
-def take(api, serve):
+def take(api, serve, handler):
     """Runs the hooks of before, has the snapshot taken, and runs the hooks of after, in each that is restored."""
     if os.environ.pop("MARTLET_WARM_UP", None):
         invocation = api.next()
         while invocation:  # what these load is in the snapshot
-            invocation = api.answer(invocation.id, *serve(invocation))
+            invocation = api.answer(invocation.id, *serve(handler, invocation))
     hooks = sys.modules.get("snapshot_restore_py")  # where the function has registered, if it did
     try:
         while hooks and hooks._before:  # the last registered first: it may lean on those before
             function, arguments, named = hooks._before.pop()
             function(*arguments, **named)
+        rehearse(serve)
+        reseed()
         # To collect garbage is to write into each object. Those that are there now are left out from here on, or
         # every environment would soon have copied the whole heap.
         gc.collect()

@@ -51,7 +51,7 @@ SAME(SYS_fchownat); SAME(SYS_unlinkat); SAME(SYS_renameat); SAME(SYS_symlinkat);
 SAME(SYS_unshare); SAME(SYS_eventfd2); SAME(SYS_epoll_create1); SAME(SYS_dup3); SAME(SYS_pidfd_send_signal);
 SAME(SYS_open_tree); SAME(SYS_move_mount); SAME(SYS_fsopen); SAME(SYS_fsconfig); SAME(SYS_fsmount);
 SAME(SYS_close_range); SAME(SYS_pread64); SAME(SYS_fsync); SAME(SYS_fchmodat); SAME(SYS_accept4); SAME(SYS_pipe2); SAME(SYS_getrandom);
-SAME(SYS_lseek); SAME(SYS_memfd_create); SAME(SYS_pwrite64); SAME(SYS_mprotect); SAME(SYS_madvise);
+SAME(SYS_lseek); SAME(SYS_memfd_create); SAME(SYS_pwrite64); SAME(SYS_mprotect); SAME(SYS_munmap); SAME(SYS_madvise);
 SAME(SYS_getdents64); SAME(SYS_sched_getaffinity); SAME(SYS_ioprio_get); SAME(SYS_setns); SAME(SYS_renameat2);
 
 enum { descriptors_most = 16 };

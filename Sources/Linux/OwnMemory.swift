@@ -41,6 +41,11 @@ package enum OwnMemory {
         try Kernel.check(result, "madvise", text(range))
     }
 
+    /// Whatever of it is mapped.
+    package static func unmap(_ range: Range<UInt64>) {
+        _ = Kernel.call(CLINUX_SYS_munmap, Int(bitPattern: UInt(range.lowerBound)), range.count)
+    }
+
     /// Fills memory that was mapped here from a file.
     package static func fill(_ range: Range<UInt64>, from file: Int32, at offset: UInt64) throws(SystemError) {
         var done = 0
@@ -59,6 +64,11 @@ package enum OwnMemory {
         guard let place = unsafe UnsafeMutableRawPointer(bitPattern: UInt(address)) else { return }
         // The caller has mapped it: this is its own memory, of that length.
         unsafe bytes.withUnsafeBytes { unsafe place.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+    }
+
+    package static func write(_ value: UInt64, at address: UInt64) {
+        // The caller has mapped it, as above.
+        unsafe UnsafeMutableRawPointer(bitPattern: UInt(address))?.storeBytes(of: value, as: UInt64.self)
     }
 
     /// Writes a byte as it is: the page becomes the process's own.

@@ -57,6 +57,9 @@ package struct MessageSocket: ~Copyable, Sendable {
         case closed
     }
 
+    /// How many bytes are there to be received, of the next message and those behind it; one where there are none.
+    package var waiting: Int { max(1, clinux_waiting(raw)) }
+
     /// The next message, waited for unless told otherwise. One of more than `limit` bytes is an error: a short limit
     /// where only short messages come saves touching memory.
     package func receive(block: Bool = true, limit: Int = longest) throws(SystemError) -> Reception {
@@ -78,7 +81,7 @@ package struct MessageSocket: ~Copyable, Sendable {
         // other side had sent.
         if count == -Int(ECONNRESET) { return try receive(block: block, limit: limit) }
         try Kernel.check(count, "recvmsg")
-        let received = Descriptors(owning: descriptors.prefix(Int(descriptorCount)))
+        let received = Descriptors(owning: Array(descriptors.prefix(Int(descriptorCount))))
         if count == 0 { return .closed }
         return .message(Received(bytes: bytes, descriptors: received))
     }
@@ -88,7 +91,7 @@ package struct MessageSocket: ~Copyable, Sendable {
 package struct Descriptors: ~Copyable, Sendable {
     private var raws: [Int32]
 
-    package init(owning raws: some Sequence<Int32>) { self.raws = Array(raws) }
+    package init(owning raws: [Int32]) { self.raws = raws }
 
     package var count: Int { raws.count }
     package subscript(index: Int) -> Int32 { raws[index] }

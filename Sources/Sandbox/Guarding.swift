@@ -14,7 +14,7 @@ extension Inside {
             let start = Clock.now
             let pid = try spawn(plan.request.command, plan.request.environment)
             log.add("start the command", from: start)
-            processes = [(0, pid)]
+            processes = [InsideProcess(number: 0, pid: pid)]
         }
         do throws(SystemError) {
             if !isOpen { try become(Privileges.guardian) }
@@ -86,7 +86,8 @@ extension Inside {
     private mutating func obey() throws(SystemError) -> Bool {
         let limit = waits ? InitRequest.longest : InitRequest.longestWithoutStart
         while true {
-            switch try channel.receive(block: false, limit: limit) {
+            // Most are short: the room for the longest would be memory that this process keeps.
+            switch try channel.receive(block: false, limit: min(limit, channel.waiting)) {
             case .closed: return false
             case .nothing: return true
             case .message(let message):
@@ -117,13 +118,16 @@ extension Inside {
 
     private mutating func start(_ request: ProcessRequest, _ streams: borrowing Descriptors) {
         do throws(Refusal) {
+            // What was to be restored is started from its beginning instead.
+            if isOpen {
+                processes = []
+                try close()
+            }
             guard waits, streams.count == 3, processes.count < ProcessRequest.mostInASandbox,
                 !processes.contains(where: { $0.number == request.number })
             else { throw Refusal(.request, "the process \(request.number) cannot be started in this sandbox") }
-            // What was to be restored is started from its beginning instead.
-            try close()
             let pid = try startAsUser(request, streams)
-            processes.append((request.number, pid))
+            processes.append(InsideProcess(number: request.number, pid: pid))
             report(.processStarted(request.number, pid: pid))
         } catch {
             report(.processRefused(request.number, error))

@@ -10,7 +10,7 @@ import Snapshot
 import Wire
 
 /// What pid 1 knows from birth.
-struct InsidePlan {
+struct InsidePlan: ~Copyable {
     let request: SandboxRequest
     let hostName: String
     let filter: [UInt8]
@@ -28,8 +28,9 @@ struct Inside: ~Copyable {
     var log = StepLog(.inside)
     /// The listeners of the Runtime API, until the keeper has them.
     var listeners = Descriptors(owning: [])
-    /// What was started and has not ended; of a sandbox that was made for a command, that alone.
-    var processes: [(number: UInt32, pid: Int32)] = []
+    /// What was started and has not ended; of a sandbox that was made for a command, that alone. What is to be restored
+    /// is in here from the beginning: later it would be memory.
+    var processes: [InsideProcess]
 
     /// Where the time of what is restored is set; one or none.
     var timeOffsets = Descriptors(owning: [])
@@ -47,7 +48,7 @@ struct Inside: ~Copyable {
     static let channelNumber: Int32 = 3
 
     /// Never returns: what the keeper has on its stack and in its objects is not this process's to give back.
-    static func run(_ plan: InsidePlan) -> Never {
+    static func run(_ plan: consuming InsidePlan) -> Never {
         // An ignored one would be inherited, and the end of the command never heard of.
         Signals.useDefault(SIGCHLD)
         Processes.hideArguments()
@@ -62,7 +63,8 @@ struct Inside: ~Copyable {
         _exit(0)
     }
 
-    private init(_ plan: InsidePlan) {
+    private init(_ plan: consuming InsidePlan) {
+        processes = plan.restoration?.processes ?? []
         self.plan = plan
         channel = MessageSocket(raw: Self.channelNumber)
     }
@@ -77,9 +79,9 @@ struct Inside: ~Copyable {
             try Processes.scheduleOrdinarily()
         }
         // Before anything is opened here: what is open after this is known by number.
-        let (plan, without) = (plan, without)
+        let (streams, channel, without) = (plan.streams, plan.channel, without)
         try log.step("close the host's descriptors") { () throws(SystemError) in
-            try Self.keepOnly(plan.streams, plan.channel, closingOthers: !without.contains(.closedDescriptors))
+            try Self.keepOnly(streams, channel, closingOthers: !without.contains(.closedDescriptors))
         }
         // The dearest namespace is made here and not at birth, so that the keeper gets on meanwhile.
         if !without.contains(.networkNamespace) {
@@ -90,7 +92,8 @@ struct Inside: ~Copyable {
         }
         if waits { try listen() }
         if !without.contains(.hostNameNamespace) {
-            try log.step("host name") { () throws(SystemError) in try Network.setHostName(plan.hostName) }
+            let name = plan.hostName
+            try log.step("host name") { () throws(SystemError) in try Network.setHostName(name) }
         }
         let mounts = try receiveMounts()
         try log.step("mounts of its own") { () throws(SystemError) in try Mounts.makeAllPrivate() }
@@ -107,9 +110,10 @@ struct Inside: ~Copyable {
             try log.step("cgroup namespace") { () throws(SystemError) in try Namespaces.cgroup.unshare() }
         }
         try log.step("working directory") { () throws(SystemError) in try Mounts.changeDirectory(to: "/var/task") }
+        let waived = plan.request.waived
         try log.step("resource limits") { () throws(SystemError) in
             Files.setCreationMask(0o022)
-            try Privileges.setLimits(waived: plan.request.waived)
+            try Privileges.setLimits(waived: waived)
         }
         if let restoration = plan.restoration { return try setUp(for: restoration) }
         // Without no_new_privs, an experiment, only who still has rights may install a filter.
@@ -154,7 +158,11 @@ struct Inside: ~Copyable {
     /// Waits until the keeper has mapped the users and made the mounts ready.
     private mutating func receiveMounts() throws(Refusal) -> RootAssembly {
         let (kinds, raws) = try log.step("wait for the mounts") { () throws(SystemError) in try Self.nextGo(channel) }
-        func all(_ kind: Handed) -> [Int32] { zip(kinds, raws).filter { $0.0 == kind }.map(\.1) }
+        func all(_ kind: Handed) -> [Int32] {
+            var all: [Int32] = []
+            for index in kinds.indices where kinds[index].rawValue == kind.rawValue { all.append(raws[index]) }
+            return all
+        }
         guard let root = all(.root).first, let devices = all(.devices).first else {
             throw Refusal(.step, "the keeper handed over no root")
         }

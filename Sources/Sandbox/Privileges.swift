@@ -10,14 +10,14 @@ enum Privileges {
 
     /// Pid 1 keeps root's real uid, so that nothing inside may signal or trace it, and takes the user's effective one, so
     /// that it may signal what runs. It has no capabilities under either.
-    static let guardian = UserIDs(real: 0, effective: user, saved: 0)
+    static var guardian: UserIDs { UserIDs(real: 0, effective: user, saved: 0) }
     /// What pid 1 is while it starts a process: what is executed keeps the first two, and its saved uid becomes the
     /// effective one, so that nothing leads back to root. Only the real uid differs from `guardian`: the effective one
     /// stays, and the kernel forgets neither that pid 1 dies with its keeper nor that nobody may look into its memory
     /// (both hang on the effective uid). While it is this, what runs inside may send it signals. That comes to nothing:
     /// the kernel throws away every signal from within for which the first process of a namespace has no handler, SIGKILL
     /// and SIGSTOP too. Tracing it or changing its limits stays out of reach, because its saved uid is another.
-    static let starter = UserIDs(real: user, effective: user, saved: 0)
+    static var starter: UserIDs { UserIDs(real: user, effective: user, saved: 0) }
 
     static func setLimits(waived: [Limit]) throws(SystemError) {
         try ResourceLimit.openFiles.lower(to: 1024)

@@ -7,17 +7,20 @@ import Glibc
 package import Linux
 package import Wire
 
-package struct Restoration: Sendable {
+package final class Restoration: Sendable {
     private let layout: Layout
     private let roots: [Compiled.Root]
     private let words: [String]
     package let monotonic: Int64
     package let bootTime: Int64
-    /// What the supervisor calls each of those that pid 1 makes.
-    private let numbers: [UInt32]
+    /// Those that pid 1 makes: what the supervisor calls each, and its number inside.
+    package let processes: [InsideProcess]
     package let logCount: Int
     /// Whether the image's pages are needed beside what is in memory.
     package let needsPages: Bool
+
+    /// All of what is here for the restore: the memory of the first process, the restorer and its program.
+    private let ranges: [Range<UInt64>]
 
     /// Where pid 1 and the template have the image's pages.
     package static let pagesDescriptor = Compiler.pagesDescriptor
@@ -50,6 +53,10 @@ package struct Restoration: Sendable {
                 }
             }
             try Self.lay(compiled.program, layout, plan, failing: step)
+            // Where they are here they are in every child.
+            for (index, value) in try Self.kernelPages().enumerated() {
+                Self.set(Parameter.kernelPages + index, value, layout)
+            }
         } catch {
             throw Refusal(.snapshot, "load the snapshot: \(error)")
         }
@@ -58,8 +65,10 @@ package struct Restoration: Sendable {
         words = compiled.program.steps.map(\.words)
         (monotonic, bootTime) = (plan.monotonic, plan.bootTime)
         processCount = plan.processes.count { !$0.isEnded }
-        numbers = compiled.roots.map { plan.processes[$0.process].number }
+        processes = compiled.roots.map { InsideProcess(number: plan.processes[$0.process].number, pid: $0.pid) }
         logCount = plan.files.filter { $0.kind == .log }.map { Int($0.index) + 1 }.max() ?? 0
+        let inherited = plan.processes.first?.mappings.filter(Compiler.isInherited) ?? []
+        ranges = Self.joined(inherited.map(\.range) + [layout.base..<layout.end])
         needsPages =
             plan.processes.count > 1 || !plan.entries.isEmpty || plan.files.contains { !$0.contents.isEmpty }
             || (plan.processes.first?.mappings.contains { !Compiler.isInherited($0) && !$0.runs.isEmpty } ?? false)
@@ -127,6 +136,17 @@ package struct Restoration: Sendable {
         try OwnMemory.protect(layout.code, [.read, .execute])
     }
 
+    /// Of the pages that the kernel gives to each process, addresses and lengths.
+    private static func kernelPages() throws(SystemError) -> [UInt64] {
+        var values: [UInt64] = []
+        for line in try Files.readText("/proc/self/maps").split(separator: "\n")
+        where line.hasSuffix("[vdso]") || line.contains("[vvar") {
+            let ends = line.prefix { $0 != " " }.split(separator: "-").map { UInt64($0, radix: 16) ?? 0 }
+            values += [ends[0], ends[1] - ends[0]]
+        }
+        return values
+    }
+
     private static func bytes(_ value: UInt64) -> [UInt8] {
         (0..<8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
     }
@@ -157,44 +177,30 @@ package struct Restoration: Sendable {
 
     // MARK: pid 1
 
-    package struct Launched: Sendable {
-        package let number: UInt32
-        package let pid: Int32
-    }
-
     /// What pid 1 does ahead of time, while nobody waits.
-    package func prepare() throws(SystemError) {
-        try OwnMemory.map(layout.report, .readWrite, shared: true)
-        var values: [UInt64] = []
-        for line in try Files.readText("/proc/self/maps").split(separator: "\n")
-        where line.hasSuffix("[vdso]") || line.contains("[vvar") {
-            let ends = line.prefix { $0 != " " }.split(separator: "-").map { UInt64($0, radix: 16) ?? 0 }
-            values += [ends[0], ends[1] - ends[0]]
-        }
-        set(Parameter.kernelPages, values)
-    }
+    package func prepare() throws(SystemError) { try OwnMemory.map(layout.report, .readWrite, shared: true) }
 
-    private func set(_ parameter: Int, _ values: [UInt64]) {
+    private func set(_ parameter: Int, _ value: UInt64) { Self.set(parameter, value, layout) }
+
+    private static func set(_ parameter: Int, _ value: UInt64, _ layout: Layout) {
         let first = UInt64(unsafe MemoryLayout<restorer>.offset(of: \.parameters) ?? 40)
-        OwnMemory.write(values.flatMap(Self.bytes), at: layout.header + first + UInt64(parameter) * 8)
+        OwnMemory.write(value, at: layout.header + first + UInt64(parameter) * 8)
     }
 
-    /// Makes the processes. They wait until `release`.
-    package func launch(logs: [Int32]) throws(Refusal) -> [Launched] {
-        set(Parameter.logs, logs.map { UInt64($0) })
-        var launched: [Launched] = []
-        for (root, number) in zip(roots, numbers) {
+    /// Makes the processes. They wait until `release`. Pid 1 is as it was born, in the template's memory: what this
+    /// allocates or retains is a page more of its own, and copied while somebody waits.
+    package func launch(logs: Int) throws(Refusal) {
+        for index in 0..<logs { set(Parameter.logs + index, UInt64(Self.firstLog) + UInt64(index)) }
+        for index in roots.indices {
             // Both are addresses in memory that `lay` has mapped.
             let result = unsafe crestorer_launch(
                 UnsafeMutablePointer<restorer>(bitPattern: UInt(layout.header)),
-                UnsafeRawPointer(bitPattern: UInt(layout.base)), root.pid, UInt64(root.step),
+                UnsafeRawPointer(bitPattern: UInt(layout.base)), roots[index].pid, UInt64(roots[index].step),
                 UnsafeMutableRawPointer(bitPattern: UInt(layout.firstStackTop)))
             if result < 0 {
-                throw Refusal(.snapshot, "make process \(root.pid): \(SystemError.reason(of: Int32(-result)))")
+                throw Refusal(.snapshot, "make process \(roots[index].pid): \(SystemError.reason(of: Int32(-result)))")
             }
-            launched.append(Launched(number: number, pid: root.pid))
         }
-        return launched
     }
 
     /// Pid 1 has no right any more that they could use.
@@ -202,6 +208,24 @@ package struct Restoration: Sendable {
         unsafe withReport { report in
             unsafe crestorer_open(report, UInt32(Gate.guardian))
         }
+    }
+
+    /// Gives up what pid 1 needs no more when all have come to their last step: its tables of these pages are a tenth of
+    /// what a small function has written.
+    package func forget() {
+        for range in ranges { OwnMemory.unmap(range) }
+    }
+
+    private static func joined(_ ranges: [Range<UInt64>]) -> [Range<UInt64>] {
+        var joined: [Range<UInt64>] = []
+        for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            if let last = joined.last, last.upperBound == range.lowerBound {
+                joined[joined.count - 1] = last.lowerBound..<range.upperBound
+            } else {
+                joined.append(range)
+            }
+        }
+        return joined
     }
 
     /// Which step failed and why, when a process ended that had been launched; nil when it had come to its end.

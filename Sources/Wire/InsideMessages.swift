@@ -16,7 +16,7 @@ package enum InitReport: Equatable, Sendable {
     /// Comes with a socket.
     case socket
     /// All that was in the snapshot runs; those that pid 1 has made, and what the supervisor calls them.
-    case restored([RestoredProcess])
+    case restored([InsideProcess])
     case notRestored(Refusal)
 
     package static let longest = 8192
@@ -77,9 +77,9 @@ package enum InitReport: Equatable, Sendable {
         case 7: self = .processEnded(try decoder.integer(), try ProcessEnding(from: &decoder))
         case 8: self = .socket
         case 9:
-            var processes: [RestoredProcess] = []
+            var processes: [InsideProcess] = []
             for _ in 0..<(try decoder.integer(UInt16.self)) {
-                processes.append(RestoredProcess(number: try decoder.integer(), pid: try decoder.integer()))
+                processes.append(InsideProcess(number: try decoder.integer(), pid: try decoder.integer()))
             }
             self = .restored(processes)
         case 10: self = .notRestored(try Refusal(from: &decoder))
@@ -89,8 +89,8 @@ package enum InitReport: Equatable, Sendable {
     }
 }
 
-/// What pid 1 has made from a snapshot.
-package struct RestoredProcess: Equatable, Sendable {
+/// What pid 1 has started, or made from a snapshot.
+package struct InsideProcess: Equatable, Sendable {
     /// Zero when it is not one that the supervisor had started.
     package let number: UInt32
     /// Its number inside.

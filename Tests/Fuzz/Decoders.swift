@@ -59,7 +59,7 @@ func writeSeeds(to directory: String) {
     let reports: [InitReport] = [
         .started(steps: steps), .refused(Refusal(.step, "x")), .exited(status: 1), .signalled(number: 9),
         .processStarted(1, pid: 2), .processRefused(2, Refusal(.notFound, "x")), .processEnded(3, .exited(1)), .socket,
-        .restored([RestoredProcess(number: 1, pid: 2)]), .notRestored(Refusal(.snapshot, "x")),
+        .restored([InsideProcess(number: 1, pid: 2)]), .notRestored(Refusal(.snapshot, "x")),
     ]
     let all: [[UInt8]] =
         requests.map { [0] + $0.encoded() } + replies.map { [1] + $0.encoded() } + inits.map { [2] + $0.encoded() }

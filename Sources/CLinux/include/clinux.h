@@ -168,6 +168,7 @@ enum : long {
     CLINUX_SYS_pread64 = 17,
     CLINUX_SYS_pwrite64 = 18,
     CLINUX_SYS_mprotect = 10,
+    CLINUX_SYS_munmap = 11,
     CLINUX_SYS_madvise = 28,
     CLINUX_SYS_getdents64 = 217,
     CLINUX_SYS_sched_getaffinity = 204,

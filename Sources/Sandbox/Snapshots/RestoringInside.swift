@@ -37,9 +37,8 @@ extension Inside {
             } catch {
                 throw Refusal(.snapshot, "prepare the restore: \(error)")
             }
-            let launched = try restoration.launch(logs: (0..<logs.count).map { Restoration.firstLog + Int32($0) })
+            try restoration.launch(logs: logs.count)
             isRestoring = true
-            processes = launched.map { ($0.number, $0.pid) }
             try close()
             restoration.release()
         } catch {
@@ -63,8 +62,8 @@ extension Inside {
 
     /// Puts what the processes shall have where the steps of the restore look for it.
     private func give(_ logs: borrowing Descriptors) throws(SystemError) {
-        for (index, raw) in logs.numbers.enumerated() {
-            try FileDescriptor.duplicate(raw, onto: Restoration.firstLog + Int32(index))
+        for index in 0..<logs.count {
+            try FileDescriptor.duplicate(logs[index], onto: Restoration.firstLog + Int32(index))
         }
         try FileDescriptor.duplicate(restored[0], onto: Restoration.doneDescriptor)
     }
@@ -98,7 +97,8 @@ extension Inside {
         restoredCount += Int(count)
         if restoredCount == restoration.processCount {
             isRestoring = false
-            report(.restored(processes.map { RestoredProcess(number: $0.number, pid: $0.pid) }))
+            report(.restored(processes))
+            restoration.forget()
         }
     }
 

@@ -74,6 +74,7 @@ struct TemplateProcess: ~Copyable {
     private static func serve(
         _ restoration: Restoration, _ foundations: Foundations, _ socket: consuming MessageSocket
     ) {
+        Heap.fillHoles()
         while case .message(let message)? = try? socket.receive() {
             guard case .birth(let request, let block)? = try? TemplateMessage(decoding: message.bytes) else { return }
             let descriptors = message.takeDescriptors()

@@ -49,7 +49,7 @@ package final class Restoration: Sendable {
             }
             if let first = plan.processes.first {
                 for mapping in first.mappings where Compiler.isInherited(mapping) {
-                    try Self.load(mapping, pages.raw, touched.read, open)
+                    try Self.load(mapping, pages.raw, touched, open)
                 }
             }
             try Self.lay(compiled.program, layout, plan, failing: step)
@@ -83,10 +83,11 @@ package final class Restoration: Sendable {
     private static let populateForReading = 22
 
     private static func load(
-        _ mapping: Mapping, _ pages: Int32, _ read: [PageRun], _ open: (String) throws(SystemError) -> FileDescriptor
+        _ mapping: Mapping, _ pages: Int32, _ touched: TouchedPages,
+        _ open: (String) throws(SystemError) -> FileDescriptor
     ) throws(SystemError) {
         let wanted = OwnMemory.Protection(rawValue: Int32(mapping.protection))
-        let read = read.filter { mapping.start <= $0.address && $0.range.upperBound <= mapping.end }
+        let read = touched.read.filter { mapping.start <= $0.address && $0.range.upperBound <= mapping.end }
         let isShared = mapping.has(Mapping.seenByAll)
         let early = mapping.runs.isEmpty && (read.isEmpty || isShared) ? wanted : wanted.union(.readWrite)
         if mapping.kind == .file {
@@ -102,7 +103,10 @@ package final class Restoration: Sendable {
                 mapping.range, early, growsDown: mapping.has(Mapping.growsDown),
                 reserves: !mapping.has(Mapping.reservesNothing))
         }
-        for run in mapping.runs { try OwnMemory.fill(run.range, from: pages, at: run.position) }
+        for run in mapping.runs {
+            try OwnMemory.fill(run.range, from: pages, at: run.position)
+            if mapping.kind == .anonymous, !isShared { makeLarge(run.range, but: touched.written) }
+        }
         // A child inherits the table of pages of a file only where its parent has a page of its own among them: one is
         // written to, without changing it.
         if let first = read.first, !isShared, mapping.runs.isEmpty { OwnMemory.rewrite(at: first.address) }
@@ -112,6 +116,20 @@ package final class Restoration: Sendable {
             try? OwnMemory.advise(mapping.range, advice)
         }
         for run in read { try? OwnMemory.advise(run.range, populateForReading) }
+    }
+
+    private static let collapse = 25
+    private static let large: UInt64 = 2 << 20
+
+    /// A child inherits a large page at the price of a small one. Not where it is known to write: that takes the large
+    /// one apart again. Where the kernel cannot do it all stays as it is.
+    private static func makeLarge(_ range: Range<UInt64>, but written: [PageRun]) {
+        var block = (range.lowerBound + large - 1) & ~(large - 1)
+        while block + large <= range.upperBound {
+            let whole = block..<block + large
+            if !written.contains(where: { $0.range.overlaps(whole) }) { try? OwnMemory.advise(whole, collapse) }
+            block += large
+        }
     }
 
     private static func lay(

@@ -19,14 +19,13 @@ package enum Learning {
                 pagemap.raw, at: mapping.start >> 12 * 8, count: mapping.range.count >> 12 * 8)
             for page in 0..<entries.count / 8 {
                 let top = entries[page * 8 + 7]
-                guard top & 0x80 != 0 else { continue }
+                let isOfFile = top & 0x20 != 0
+                // Present; and of a file, or else written to and mapped by nobody else.
+                guard top & 0x80 != 0, isOfFile ? mapping.kind == .file : top & 0x01 != 0 && isWritten else { continue }
                 let address = mapping.start + UInt64(page) << 12
-                if top & 0x20 != 0 {
-                    if mapping.kind == .file {
-                        TouchedPages.add(address, to: &pages.read, gap: 4, within: mapping.start)
-                    }
-                } else if top & 0x01 != 0, isWritten {
-                    // Mapped by nobody else.
+                if isOfFile {
+                    TouchedPages.add(address, to: &pages.read, gap: 4, within: mapping.start)
+                } else {
                     TouchedPages.add(address, to: &pages.written, gap: 0, within: mapping.start)
                 }
                 total += 1

@@ -58,8 +58,8 @@ struct ThousandTests {
         .object([("files", .object(try Subjects.files(name).map { ($0.0, .text($0.1)) }))])
     }
 
-    /// How many clones of each; a thousand take minutes.
-    private static let clones = Binaries.environment("MARTLET_LONG") == "1" ? 1000 : 30
+    /// How many clones of each.
+    private static let clones = 1000
     private static let atOnce = 10
 
     private func deploy(_ kind: Kind, to server: ServerUnderTest, snapshot: Bool) throws {

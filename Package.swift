@@ -140,6 +140,9 @@ let package = Package(
             name: "bench-invoke", dependencies: ["IntegrationSupport", "Linux", "Wire"],
             path: "Tests/Benchmarks/Invoke",
             swiftSettings: strict, linkerSettings: staticLink),
+        .executableTarget(
+            name: "bench-starts", dependencies: ["IntegrationSupport", "Wire"], path: "Tests/Benchmarks/Starts",
+            swiftSettings: strict, linkerSettings: staticLink),
     ]
 )
 

@@ -55,12 +55,24 @@ extension Capture {
                 }
                 number = first
             }
-            registers[.rax] = number
-            registers[.rip] &-= 2
+            if number == connect, isConnected(Int32(truncatingIfNeeded: registers[.rdi]), of: pid) {
+                registers[.rax] = 0
+            } else {
+                registers[.rax] = number
+                registers[.rip] &-= 2
+            }
         default: break
         }
         registers[.originalRAX] = .max
         return registers
+    }
+
+    private static let connect: UInt64 = 42
+
+    /// A connection that was made while its maker was being stopped: where it is made anew there is nothing left to do.
+    private static func isConnected(_ number: Int32, of pid: Int32) -> Bool {
+        guard let process = try? OtherProcess(pid), let copy = try? process.descriptor(number) else { return false }
+        return (try? SocketDetails(copy.raw))?.isConnected ?? false
     }
 
     private static let restartSystemCall: UInt64 = 219

@@ -1,6 +1,7 @@
 // Users, groups, capabilities: how a process gives up what it may do.
 
 internal import CLinux
+import Glibc
 
 package struct UserIDs: Sendable {
     package let real, effective, saved: UInt32
@@ -38,9 +39,10 @@ package enum Capabilities {
     /// Empties the bounding and ambient sets, so that no program that is executed later can bring any back.
     package static func dropBounds() throws(SystemError) {
         for capability in 0..<64 {
-            let held = Kernel.call(CLINUX_SYS_prctl, Int(CLINUX_PR_CAPBSET_READ), capability)
-            if held < 0 { break }  // past the last capability this kernel knows
-            if held == 1 { try Processes.control(CLINUX_PR_CAPBSET_DROP, capability) }
+            // One that is not held is dropped as well: asking first would take as long again.
+            let dropped = Kernel.call(CLINUX_SYS_prctl, Int(CLINUX_PR_CAPBSET_DROP), capability)
+            if dropped == -Int(EINVAL), capability > 0 { break }  // past the last capability this kernel knows
+            try Kernel.check(dropped, "prctl", "PR_CAPBSET_DROP \(capability)")
         }
         try Processes.control(CLINUX_PR_CAP_AMBIENT, Int(CLINUX_PR_CAP_AMBIENT_CLEAR_ALL))
     }

@@ -1,6 +1,7 @@
-// Starting a program. posix_spawn shares the memory with the child until it executes, so the size of the caller does not
-// matter; and it says why an execution failed.
+// Starting a program. The child shares the caller's memory until it executes, so the size of the caller does not matter;
+// and an execution that failed says why.
 
+internal import CLinux
 import Glibc
 
 package enum Spawn {
@@ -10,38 +11,27 @@ package enum Spawn {
         _ path: String, arguments: [String], environment: [String], streams: [(from: Int32, to: Int32)] = [],
         ownSession: Bool = false
     ) throws(SystemError) -> Int32 {
-        var attributes = posix_spawnattr_t()
-        var actions = unsafe posix_spawn_file_actions_t()
-        unsafe posix_spawnattr_init(&attributes)
-        unsafe posix_spawn_file_actions_init(&actions)
-        defer {
-            unsafe posix_spawnattr_destroy(&attributes)
-            unsafe posix_spawn_file_actions_destroy(&actions)
+        var pairs: [Int32] = []
+        for (from, to) in streams {
+            pairs.append(from)
+            pairs.append(to)
         }
-        var none = sigset_t()
-        var usual = sigset_t()
-        unsafe sigemptyset(&none)
-        unsafe sigemptyset(&usual)
-        for number in Self.ignorable { unsafe sigaddset(&usual, number) }
-        unsafe posix_spawnattr_setsigmask(&attributes, &none)
-        unsafe posix_spawnattr_setsigdefault(&attributes, &usual)
-        var flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
-        if ownSession { flags |= Self.newSession }
-        unsafe posix_spawnattr_setflags(&attributes, Int16(flags))
-        for (from, to) in streams { unsafe posix_spawn_file_actions_adddup2(&actions, from, to) }
-
-        var pid: pid_t = 0
         let result = unsafe withCStrings(arguments) { arguments in
             unsafe withCStrings(environment) { environment in
-                unsafe posix_spawn(&pid, path, &actions, &attributes, arguments, environment)
+                unsafe pairs.withUnsafeBufferPointer { pairs in
+                    unsafe Self.ignorable.withUnsafeBufferPointer { signals in
+                        var plan = unsafe clinux_spawn_plan(
+                            streams: pairs.baseAddress, signals: signals.baseAddress,
+                            stream_count: UInt32(pairs.count / 2), signal_count: UInt32(signals.count),
+                            own_session: ownSession ? 1 : 0)
+                        return unsafe clinux_spawn(path, arguments, environment, &plan)
+                    }
+                }
             }
         }
-        guard result == 0 else { throw SystemError(call: "execute", subject: path, code: result) }
-        return pid
+        guard result > 0 else { throw SystemError(call: "execute", subject: path, code: Int32(-result)) }
+        return Int32(result)
     }
-
-    /// POSIX_SPAWN_SETSID, which glibc shows only to C.
-    private static let newSession: Int32 = 0x80
 
     /// The signals that a caller may have been started with ignored (nohup, a shell's background job).
     private static let ignorable = [SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU]
@@ -50,9 +40,14 @@ package enum Spawn {
     private static func withCStrings<Result>(
         _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
     ) -> Result {
-        var pointers = unsafe strings.map { unsafe strdup($0) }
-        unsafe pointers.append(nil)
-        defer { unsafe pointers.forEach { unsafe free($0) } }
-        return unsafe pointers.withUnsafeMutableBufferPointer { unsafe body($0.baseAddress!) }
+        // Not an array: the type of one of pointers is made at run time, which a start would wait for.
+        let pointers = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: strings.count + 1)
+        for (index, string) in strings.enumerated() { unsafe pointers[index] = unsafe strdup(string) }
+        unsafe pointers[strings.count] = nil
+        defer {
+            for index in strings.indices { unsafe free(pointers[index]) }
+            unsafe pointers.deallocate()
+        }
+        return unsafe body(pointers)
     }
 }

@@ -52,6 +52,17 @@ long clinux_seccomp_install(const void *instructions, uint16_t count);
 long clinux_lock_byte(int32_t fd, uint64_t byte);
 long clinux_unlock_byte(int32_t fd, uint64_t byte);
 
+/// How a program is started: pairs of descriptors (from, to), and signals that shall have their usual effect again.
+struct clinux_spawn_plan {
+    const int32_t *streams, *signals;
+    uint32_t stream_count, signal_count;
+    int32_t own_session;
+};
+
+/// Starts a program with no signal blocked, in a session of its own where the plan says so. Both lists end with a null.
+long clinux_spawn(const char *path, char *const *arguments, char *const *environment,
+                  const struct clinux_spawn_plan *plan);
+
 /// Waits for `pid` (or any child with -1) to end and says how: `code` is CLINUX_CLD_EXITED or a signal's.
 long clinux_wait(int32_t pid, int32_t options, int32_t *code, int32_t *status);
 
@@ -136,7 +147,6 @@ enum : int32_t {
 enum : int32_t {
     CLINUX_PR_SET_PDEATHSIG = 1,
     CLINUX_PR_SET_DUMPABLE = 4,
-    CLINUX_PR_CAPBSET_READ = 23,
     CLINUX_PR_CAPBSET_DROP = 24,
     CLINUX_PR_SET_SECUREBITS = 28,
     CLINUX_SECBIT_NO_SETUID_FIXUP = 4,

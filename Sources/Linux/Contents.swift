@@ -16,16 +16,17 @@ extension Files {
         _ file: borrowing FileDescriptor, limit: Int, named name: String
     ) throws(SystemError) -> [UInt8] {
         var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
+        let raw = Int(file.raw)
         while true {
-            let raw = Int(file.raw)
-            let count = unsafe chunk.withUnsafeMutableBytes {
-                Kernel.call(CLINUX_SYS_read, raw, Int(bitPattern: $0.baseAddress), $0.count)
+            var count = 0
+            let chunk = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, filled in
+                count = Kernel.call(CLINUX_SYS_read, raw, Int(bitPattern: buffer.baseAddress), buffer.count)
+                filled = max(0, count)
             }
             try Kernel.check(count, "read", name)
             if count == 0 { return bytes }
             guard bytes.count + count <= limit else { throw SystemError(call: "read", subject: name, code: EFBIG) }
-            bytes += chunk[..<count]
+            if bytes.isEmpty { bytes = chunk } else { bytes += chunk }
         }
     }
 
@@ -54,8 +55,8 @@ extension Files {
         try write(Array(text.utf8), to: file.raw, named: path)
     }
 
-    /// The names in a directory, without `.` and `..`.
-    package static func names(in path: String) throws(SystemError) -> [String] {
+    /// The names in a directory, without `.` and `..`; those alone that begin with `prefix`.
+    package static func names(in path: String, prefix: String = "") throws(SystemError) -> [String] {
         guard let stream = unsafe opendir(path) else {
             throw SystemError(call: "opendir", subject: path, code: errno)
         }
@@ -63,7 +64,10 @@ extension Files {
         var names: [String] = []
         while let entry = unsafe readdir(stream) {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
-                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+                unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { name in
+                    // Before a string is made of it: a directory of the kernel's has many that nobody asks for.
+                    unsafe strncmp(name, prefix, prefix.utf8.count) == 0 ? unsafe String(cString: name) : "."
+                }
             }
             if name != "." && name != ".." { names.append(name) }
         }

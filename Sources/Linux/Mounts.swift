@@ -38,13 +38,13 @@ package enum Mounts {
         return FileDescriptor(owning: Int32(try Kernel.check(result, "open_tree", path)))
     }
 
-    /// A new file system of `type`, detached. Options are key and value, or a key alone.
+    /// A new file system of `type`, detached. Options are `key=value`, or a key alone.
     package static func make(
-        _ type: String, _ options: [(String, String?)] = [], attributes: MountAttributes
+        _ type: String, _ options: [String] = [], attributes: MountAttributes
     ) throws(SystemError) -> FileDescriptor {
         let opened = type.withAddress { Kernel.call(CLINUX_SYS_fsopen, $0, Int(CLINUX_FSOPEN_CLOEXEC)) }
         let context = FileDescriptor(owning: Int32(try Kernel.check(opened, "fsopen", type)))
-        for (key, value) in options { try configure(context, key, value) }
+        for option in options { try configure(context, option) }
         let created = Kernel.call(
             CLINUX_SYS_fsconfig, Int(context.raw), Int(CLINUX_FSCONFIG_CMD_CREATE), 0, 0, 0)
         try Kernel.check(created, "fsconfig create", type)
@@ -54,18 +54,19 @@ package enum Mounts {
     }
 
     private static func configure(
-        _ context: borrowing FileDescriptor, _ key: String, _ value: String?
+        _ context: borrowing FileDescriptor, _ option: String
     ) throws(SystemError) {
         let raw = Int(context.raw)
-        let result = key.withAddress { name in
-            guard let value else {
+        let equals = option.utf8.firstIndex(of: UInt8(ascii: "="))
+        let result = String(option[..<(equals ?? option.endIndex)]).withAddress { name in
+            guard let equals else {
                 return Kernel.call(CLINUX_SYS_fsconfig, raw, Int(CLINUX_FSCONFIG_SET_FLAG), name, 0, 0)
             }
-            return value.withAddress {
+            return String(option[option.utf8.index(after: equals)...]).withAddress {
                 Kernel.call(CLINUX_SYS_fsconfig, raw, Int(CLINUX_FSCONFIG_SET_STRING), name, $0, 0)
             }
         }
-        try Kernel.check(result, "fsconfig", value.map { "\(key)=\($0)" } ?? key)
+        try Kernel.check(result, "fsconfig", option)
     }
 
     package static func setAttributes(
@@ -101,10 +102,13 @@ package enum Mounts {
     }
 
     /// Shows `source` at `path` too, as it is: for what needs no attributes of its own, in a third of the calls.
-    package static func bind(_ source: String, at path: String) throws(SystemError) {
+    /// - Parameter ifThere: where there is no `path`, that is no error; a start meets many such, and none shall be made
+    ///   into words
+    package static func bind(_ source: String, at path: String, ifThere: Bool = false) throws(SystemError) {
         let result = source.withAddress { from in
             path.withAddress { Kernel.call(CLINUX_SYS_mount, from, $0, 0, Int(CLINUX_MS_BIND)) }
         }
+        if ifThere, result == -Int(ENOENT) { return }
         try Kernel.check(result, "mount", path)
     }
 

@@ -8,7 +8,7 @@ package struct RecordLock: ~Copyable {
     private let file: FileDescriptor
 
     package init(path: String) throws(SystemError) {
-        file = try Files.open(path, [.readWrite, .create, .noFollow], mode: 0o600)
+        file = try Files.open(path, .readWrite | .create | .noFollow, mode: 0o600)
     }
 
     /// True when byte `index` is ours now. One that we hold already counts as ours: remember what you took.

@@ -6,7 +6,7 @@ import Wire
 
 enum Command {
     static func find(_ name: String, environment: [String]) throws(Refusal) -> String {
-        if name.contains("/") {
+        if name.utf8.contains(UInt8(ascii: "/")) {
             try check(name)
             return name
         }

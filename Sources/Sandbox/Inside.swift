@@ -158,18 +158,20 @@ struct Inside: ~Copyable {
     /// Waits until the keeper has mapped the users and made the mounts ready.
     private mutating func receiveMounts() throws(Refusal) -> RootAssembly {
         let (kinds, raws) = try log.step("wait for the mounts") { () throws(SystemError) in try Self.nextGo(channel) }
-        func all(_ kind: Handed) -> [Int32] {
-            var all: [Int32] = []
-            for index in kinds.indices where kinds[index].rawValue == kind.rawValue { all.append(raws[index]) }
-            return all
+        func all(_ kind: Handed) -> Descriptors {
+            var found = Descriptors(owning: [])
+            for (index, raw) in raws.enumerated() where kinds[index].rawValue == kind.rawValue {
+                found.add(FileDescriptor(owning: raw))
+            }
+            return found
         }
-        guard let root = all(.root).first, let devices = all(.devices).first else {
+        var roots = all(.root)
+        var devices = all(.devices)
+        guard let root = roots.next(), let device = devices.next() else {
             throw Refusal(.step, "the keeper handed over no root")
         }
         return RootAssembly(
-            root: FileDescriptor(owning: root), devices: FileDescriptor(owning: devices),
-            skeleton: Descriptors(owning: all(.skeleton)), code: Descriptors(owning: all(.code)),
-            layers: Descriptors(owning: all(.layer)))
+            root: root, devices: device, skeleton: all(.skeleton), code: all(.code), layers: all(.layer))
     }
 
     private mutating func joinGroups() throws(Refusal) {

@@ -65,9 +65,10 @@ package final class Sandbox {
     ) throws(Refusal) -> Sandbox {
         if let problem = request.problem() { throw Refusal(.request, problem) }
         try foundations.engine.check(waived: request.waived)
-        let inputs = try Inputs(request, within: foundations.confinement)
         let sandbox = try birth(request, streams, template, foundations, &log)
         do throws(Refusal) {
+            // Not before the birth: pid 1 makes its network meanwhile, which takes longer than all that is done here.
+            let inputs = try Inputs(request, within: foundations.confinement)
             try sandbox.hand(inputs, to: request, &log)
             try sandbox.limit(request, &log)
         } catch {
@@ -127,9 +128,9 @@ package final class Sandbox {
         _ request: SandboxRequest, _ streams: [Int32], _ template: Template?, _ group: SandboxGroup,
         _ block: UserBlock, _ foundations: Foundations
     ) throws(SystemError) {
-        var namespaces: Namespaces = [.user, .mount, .pid, .time]
-        if !request.without.contains(.ipcNamespace) { namespaces.insert(.ipc) }
-        if !request.without.contains(.hostNameNamespace) { namespaces.insert(.hostName) }
+        var namespaces: Namespaces = .user | .mount | .pid | .time
+        if !request.without.contains(.ipcNamespace) { namespaces = namespaces | .ipc }
+        if !request.without.contains(.hostNameNamespace) { namespaces = namespaces | .hostName }
         let ends = try MessageSocket.pair()
         let here = MessageSocket(raw: ends.here)
         let there = MessageSocket(raw: ends.there)
@@ -210,7 +211,7 @@ package final class Sandbox {
     ) throws(Refusal) {
         let (map, pid) = (block.map, pid)
         let users = try log.step("map the users") { () throws(SystemError) in
-            let directory = try Files.open("/proc/\(pid)", [.nameOnly, .directory])
+            let directory = try Files.open("/proc/\(pid)", .nameOnly | .directory)
             try Files.control("uid_map", in: Directory(directory), map)
             try Files.control("gid_map", in: Directory(directory), map)
             // A keeper that the kernel shall spare when memory runs out must not pass that on.

@@ -23,10 +23,10 @@ package struct UserBlock: Equatable, Sendable {
     init(index: UInt32) { self.index = index }
 
     init?(groupName: String) {
-        guard groupName.hasPrefix(Self.groupPrefix),
-            let index = UInt32(groupName.dropFirst(Self.groupPrefix.count)), index < Self.count
-        else { return nil }
-        self.index = index
+        guard groupName.hasPrefix(Self.groupPrefix) else { return nil }
+        let digits = Array(groupName.utf8.dropFirst(Self.groupPrefix.utf8.count))
+        guard let index = KernelText.number(digits[...]), index < Self.count else { return nil }
+        self.index = UInt32(index)
     }
 }
 

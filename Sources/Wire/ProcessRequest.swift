@@ -22,8 +22,11 @@ package struct ProcessRequest: Equatable, Sendable {
     }
 
     static func problem(environment: [String]) -> String? {
-        for variable in environment where variable.first == "=" || !variable.contains("=") {
-            return "'\(variable)' is not of the form NAME=VALUE"
+        // Bytes, as the kernel and every program take them.
+        for variable in environment {
+            guard let equals = variable.utf8.firstIndex(of: UInt8(ascii: "=")), equals > variable.startIndex else {
+                return "'\(variable)' is not of the form NAME=VALUE"
+            }
         }
         return nil
     }

@@ -123,9 +123,7 @@ package struct SandboxRequest: Equatable, Sendable {
             return "the layer \(layer) is given twice"
         }
         if timeoutMS > Self.longestTimeoutMS { return "a timeout of more than a day is not possible" }
-        for path in [root, code].compactMap({ $0 }) + layers where !path.hasPrefix("/") {
-            return "\(path) is not an absolute path"
-        }
+        if let path = firstRelativePath { return "\(path) is not an absolute path" }
         if let snapshot {
             if !waits { return "a sandbox with a command of its own is not restored from a snapshot" }
             if let problem = SnapshotName.problem(snapshot) { return problem }
@@ -134,6 +132,13 @@ package struct SandboxRequest: Equatable, Sendable {
             return "a sandbox that waits listens in a network of its own: that cannot be taken away"
         }
         return ProcessRequest.problem(environment: environment)
+    }
+
+    private var firstRelativePath: String? {
+        func isRelative(_ path: String) -> Bool { path.utf8.first != UInt8(ascii: "/") }
+        if isRelative(root) { return root }
+        if let code, isRelative(code) { return code }
+        return layers.first(where: isRelative)
     }
 
     package func encode(into encoder: inout Encoder) {

@@ -41,8 +41,8 @@ package final class EngineGroup {
     private static func enable(_ limits: [Limit], at parent: String) -> String? {
         let file = "\(parent)/cgroup.subtree_control"
         do throws(SystemError) {
-            let enabled = try Files.readText(file, limit: 4096).split(whereSeparator: \.isWhitespace)
-            let wanted = limits.map(\.rawValue).filter { !enabled.contains(Substring($0)) }.sorted()
+            let enabled = KernelText.words(try Files.read(file, limit: 4096))
+            let wanted = limits.map(\.rawValue).filter { !enabled.contains($0) }.sorted()
             if !wanted.isEmpty { try Files.control(file, wanted.map { "+" + $0 }.joined(separator: " ")) }
             return nil
         } catch {

@@ -72,9 +72,9 @@ package struct Hierarchies: Equatable, Sendable {
                 mounts: try Files.readText("/proc/self/mountinfo"), membership: membership, named: named)
         }
         if let parent = found.unified,
-            let text = try? Files.readText("\(parent)/cgroup.controllers", limit: 4096)
+            let text = try? Files.read("\(parent)/cgroup.controllers", limit: 4096)
         {
-            found.unifiedControllers = text.split(whereSeparator: \.isWhitespace).map(String.init)
+            found.unifiedControllers = KernelText.words(text)
         }
         return found
     }
@@ -91,22 +91,36 @@ package struct Hierarchies: Equatable, Sendable {
 
 /// Which group of each hierarchy the caller is in.
 struct Membership {
-    private var groups: [(controllers: [String], group: String)] = []
+    private let text: [UInt8]
 
     /// - Parameter text: that of /proc/self/cgroup
-    init(_ text: String) {
-        for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
+    init(_ text: String) { self.text = Array(text.utf8) }
+
+    /// The empty name is cgroup v2's. Looked for byte by byte, because a start waits for it.
+    func group(of controller: String) -> String? {
+        var rest = text[...]
+        while !rest.isEmpty {
             // 4:memory:/a/b     3:cpu,cpuacct:/     0::/a/b
-            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
-            guard fields.count == 3 else { continue }
-            let controllers = fields[1].split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
-            groups.append((controllers.map { String(Substring($0)) }, String(Substring(fields[2]))))
+            let line = rest.prefix { $0 != UInt8(ascii: "\n") }
+            rest = rest[line.endIndex...].dropFirst()
+            guard let first = line.firstIndex(of: UInt8(ascii: ":")),
+                let second = line[(first + 1)...].firstIndex(of: UInt8(ascii: ":"))
+            else { continue }
+            if Self.list(line[(first + 1)..<second], has: controller) {
+                return String(decoding: line[(second + 1)...], as: UTF8.self)
+            }
         }
+        return nil
     }
 
-    /// The empty name is cgroup v2's.
-    func group(of controller: String) -> String? {
-        groups.first { $0.controllers.contains(controller) }?.group
+    private static func list(_ list: ArraySlice<UInt8>, has name: String) -> Bool {
+        var rest = list
+        while true {
+            let one = rest.prefix { $0 != UInt8(ascii: ",") }
+            if one.elementsEqual(name.utf8) { return true }
+            if one.endIndex == list.endIndex { return false }
+            rest = rest[(one.endIndex + 1)...]
+        }
     }
 }
 

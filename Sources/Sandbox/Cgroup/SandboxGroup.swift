@@ -39,7 +39,7 @@ final class SandboxGroup {
     /// A descriptor to be born into.
     func open() throws(SystemError) -> FileDescriptor? {
         guard let unified else { return nil }
-        return try Files.open(unified, [.nameOnly, .directory])
+        return try Files.open(unified, .nameOnly | .directory)
     }
 
     /// Sets the limits, and makes the v1 directories on a hybrid host. With `boost`, the CPU's is a wider one until
@@ -162,8 +162,8 @@ final class SandboxGroup {
     }
 
     func peakMemory() -> UInt64? {
-        guard let path = peakMemoryFile, let text = try? Files.readText(path, limit: 64) else { return nil }
-        return UInt64(text.prefix(while: \.isNumber))
+        guard let path = peakMemoryFile, let text = try? Files.read(path, limit: 64) else { return nil }
+        return KernelText.number(inLine: text)
     }
 
     private var peakMemoryFile: String? {
@@ -187,12 +187,8 @@ final class SandboxGroup {
 
     /// The number after `key` in a file of lines `key number`.
     private static func value(_ key: String, in path: String) -> UInt64? {
-        guard let text = try? Files.readText(path, limit: 4096) else { return nil }
-        for line in text.split(separator: "\n") {
-            let fields = line.split(separator: " ")
-            if fields.count == 2, fields[0] == key { return UInt64(fields[1]) }
-        }
-        return nil
+        guard let text = try? Files.read(path, limit: 4096) else { return nil }
+        return KernelText.number(of: key, in: text)
     }
 
     /// Ends every process in the group. Where there is no cgroup2 tree the caller ends pid 1, and the kernel the rest.
@@ -202,7 +198,11 @@ final class SandboxGroup {
     }
 
     /// The group's directories, in the order in which they can be removed.
-    var paths: [String] { legacy.distinct + [unified].compactMap { $0 } }
+    var paths: [String] {
+        var all = legacy.distinct
+        if let unified { all.append(unified) }
+        return all
+    }
 
     /// False when the kernel will not let go of it yet: its processes are dead, but it may take a moment to see that.
     static func removeEmpty(_ path: String) -> Bool {

@@ -19,9 +19,13 @@ package struct Sweep {
     /// foundations' removals.
     package func run() -> UInt32 {
         var swept: UInt32 = 0
+        // The groups of one sandbox have one name in every tree: whose lock is held is asked once.
+        var living: [UInt32] = []
         for parent in engine.parents {
-            for name in (try? Files.names(in: parent)) ?? [] {
-                guard let leftover = UserBlock(groupName: name), let block = blocks.take(leftover.index) else {
+            for name in (try? Files.names(in: parent, prefix: UserBlock.groupPrefix)) ?? [] {
+                guard let leftover = UserBlock(groupName: name), !living.contains(leftover.index) else { continue }
+                guard let block = blocks.take(leftover.index) else {
+                    living.append(leftover.index)
                     continue
                 }
                 // The same name stands in every tree; another parent's turn finds nothing left of it.

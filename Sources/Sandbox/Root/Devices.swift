@@ -17,15 +17,15 @@ enum Devices {
 
     /// A detached, read-only mount.
     static func make() throws(SystemError) -> FileDescriptor {
-        let attributes: MountAttributes = [.noSetuid, .noExecution]
-        let mount = try Mounts.make("tmpfs", [("size", "64k"), ("mode", "0755")], attributes: attributes)
+        let attributes: MountAttributes = .noSetuid | .noExecution
+        let mount = try Mounts.make("tmpfs", ["size=64k", "mode=0755"], attributes: attributes)
         let directory = Directory(mount)
         for node in nodes {
             try Files.makeDevice(node.name, major: memoryMajor, minor: node.minor, in: directory)
         }
         for (name, target) in links { try Files.makeLink(name, to: target, in: directory) }
         try Files.makeDirectory("shm", in: directory)
-        try Mounts.setAttributes(attributes.union(.readOnly), of: mount)
+        try Mounts.setAttributes(attributes | .readOnly, of: mount)
         return mount
     }
 }

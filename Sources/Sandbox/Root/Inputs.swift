@@ -1,5 +1,5 @@
-// The directories that a request names, opened before anything is made: from here on the engine holds what was checked,
-// and a path that is changed afterwards changes nothing.
+// The directories that a request names, opened once, before any mount is made: from here on the engine holds what was
+// checked, and a path that is changed afterwards changes nothing.
 
 import Glibc
 import Linux
@@ -71,8 +71,8 @@ struct Inputs: ~Copyable {
 
     private static func attributes(without: [Measure]) -> MountAttributes {
         var attributes: MountAttributes = .noDevices
-        if !without.contains(.readOnly) { attributes.insert(.readOnly) }
-        if !without.contains(.nosuid) { attributes.insert(.noSetuid) }
+        if !without.contains(.readOnly) { attributes = attributes | .readOnly }
+        if !without.contains(.nosuid) { attributes = attributes | .noSetuid }
         return attributes
     }
 

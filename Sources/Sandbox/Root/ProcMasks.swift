@@ -1,7 +1,6 @@
 // Which parts of /proc a sandbox does not see. Most could not be used without privilege anyway; a mask does not depend on
 // the kernel getting every permission right. What a kernel does not have is passed over.
 
-import Glibc
 import Linux
 
 enum ProcMasks {
@@ -22,24 +21,16 @@ enum ProcMasks {
     /// Lays the masks over the proc file system at /proc.
     /// - Parameter empty: an empty directory that nobody can write to
     static func apply(emptyDirectory empty: String) throws(SystemError) {
-        for name in files { try cover("/proc/\(name)", with: "/dev/null") }
-        for name in directories { try cover("/proc/\(name)", with: empty) }
+        // Not every kernel has everything.
+        for name in files { try Mounts.bind("/dev/null", at: "/proc/" + name, ifThere: true) }
+        for name in directories { try Mounts.bind(empty, at: "/proc/" + name, ifThere: true) }
         try lock("/proc/sys")
-    }
-
-    private static func cover(_ path: String, with source: String) throws(SystemError) {
-        do throws(SystemError) {
-            try Mounts.bind(source, at: path)
-        } catch {
-            // Not every kernel has everything.
-            if error.code != ENOENT { throw error }
-        }
     }
 
     /// The kernel's settings: readable, and not writable whoever owns them.
     private static func lock(_ path: String) throws(SystemError) {
         let mount = try Mounts.clone(of: .working, path)
-        try Mounts.setAttributes([.readOnly, .noSetuid, .noDevices, .noExecution], of: mount)
+        try Mounts.setAttributes(.readOnly | .noSetuid | .noDevices | .noExecution, of: mount)
         try Mounts.attach(mount, at: path)
     }
 }

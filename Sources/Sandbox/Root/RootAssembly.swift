@@ -13,13 +13,13 @@ struct RootAssembly: ~Copyable {
     /// From the lowest to the highest.
     let layers: Descriptors
 
-    private static let quiet: MountAttributes = [.noSetuid, .noDevices]
+    private static let quiet: MountAttributes = .noSetuid | .noDevices
 
     /// The whole tree, in the only order in which it can be done.
     borrowing func assemble(_ log: inout StepLog, tmpMB: UInt32, without: [Measure]) throws(Refusal) {
         // The kernel grants a new proc only while the host's own is in view, so before the old root goes.
         let proc = try log.step("make /proc") { () throws(SystemError) in
-            try Mounts.make("proc", attributes: Self.quiet.union(.noExecution))
+            try Mounts.make("proc", attributes: Self.quiet | .noExecution)
         }
         // Overlays are named by path, and the stage is out of reach once the root is another.
         let opt = try log.step("merge layers") { () throws(SystemError) in try mergeLayers(without) }
@@ -32,13 +32,13 @@ struct RootAssembly: ~Copyable {
             if !without.contains(.procMasks) { try ProcMasks.apply(emptyDirectory: Devices.sharedMemory) }
         }
         try log.step("mount /dev/shm") { () throws(SystemError) in
-            let shared = try Mounts.make("tmpfs", [("size", "64m"), ("mode", "1777")], attributes: Self.quiet)
+            let shared = try Mounts.make("tmpfs", ["size=64m", "mode=1777"], attributes: Self.quiet)
             try Mounts.attach(shared, at: Devices.sharedMemory)
         }
         try log.step("mount /tmp") { () throws(SystemError) in
             let inodes = UInt64(tmpMB) * Self.inodesPerMB
             let tmp = try Mounts.make(
-                "tmpfs", [("size", "\(tmpMB)m"), ("nr_inodes", "\(inodes)"), ("mode", "1777")],
+                "tmpfs", ["size=\(tmpMB)m", "nr_inodes=\(inodes)", "mode=1777"],
                 attributes: Self.quiet)
             try Mounts.attach(tmp, at: "/tmp")
         }
@@ -80,9 +80,8 @@ struct RootAssembly: ~Copyable {
     }
 
     private static func overlay(_ lower: [String], _ without: [Measure]) throws(SystemError) -> FileDescriptor {
-        var attributes = quiet
-        if without.contains(.nosuid) { attributes.remove(.noSetuid) }
+        let attributes: MountAttributes = without.contains(.nosuid) ? .noDevices : quiet
         return try Mounts.make(
-            "overlay", [("lowerdir", lower.joined(separator: ":"))], attributes: attributes.union(.readOnly))
+            "overlay", ["lowerdir=" + lower.joined(separator: ":")], attributes: attributes | .readOnly)
     }
 }

@@ -13,11 +13,11 @@ enum Skeleton {
     /// A detached, read-only mount of empty directories. In memory: overlayfs refuses a layer that lies within another,
     /// and a root may be the host's own.
     static func make() throws(SystemError) -> FileDescriptor {
-        let attributes: MountAttributes = [.noSetuid, .noDevices, .noExecution]
-        let mount = try Mounts.make("tmpfs", [("size", "64k"), ("mode", "0755")], attributes: attributes)
+        let attributes: MountAttributes = .noSetuid | .noDevices | .noExecution
+        let mount = try Mounts.make("tmpfs", ["size=64k", "mode=0755"], attributes: attributes)
         try Files.makeDirectory("var", in: Directory(mount))
         for name in mountPoints { try Files.makeDirectory(name, in: Directory(mount)) }
-        try Mounts.setAttributes(attributes.union(.readOnly), of: mount)
+        try Mounts.setAttributes(attributes | .readOnly, of: mount)
         return mount
     }
 }

@@ -22,7 +22,7 @@ package struct FilterStore {
 
     /// Only a file that root alone can have written is believed, and only if it is whole.
     private func load(_ identity: [UInt8]) -> [UInt8]? {
-        guard let file = try? Files.open(path, [.noFollow]),
+        guard let file = try? Files.open(path, .noFollow),
             let about = try? Files.kind(of: file.raw),
             about.kind == .file, about.owner == Credentials.userID, about.permissions & 0o077 == 0,
             let bytes = try? Files.read(file, limit: Self.limit, named: path),
@@ -46,9 +46,15 @@ package struct FilterStore {
     private static func identity() -> [UInt8] {
         var about = stat()
         _ = unsafe stat("/proc/self/exe", &about)
-        let parts = [
-            Int(about.st_dev), Int(about.st_ino), Int(about.st_size), about.st_mtim.tv_sec, about.st_mtim.tv_nsec,
-        ]
-        return parts.flatMap { part in (0..<8).map { UInt8(truncatingIfNeeded: part >> ($0 * 8)) } }
+        var identity: [UInt8] = []
+        func add(_ part: Int) {
+            for shift in 0..<8 { identity.append(UInt8(truncatingIfNeeded: part >> (shift * 8))) }
+        }
+        add(Int(about.st_dev))
+        add(Int(about.st_ino))
+        add(Int(about.st_size))
+        add(about.st_mtim.tv_sec)
+        add(about.st_mtim.tv_nsec)
+        return identity
     }
 }

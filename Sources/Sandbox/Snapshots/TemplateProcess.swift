@@ -152,7 +152,7 @@ struct MountedTrees: ~Copyable {
         guard layers.count > 1 else { return }
         // The highest first: a later layer lies over an earlier one.
         let names = (0..<layers.count).reversed().map(Workplace.lower).joined(separator: ":")
-        try Mounts.attach(try Mounts.make("overlay", [("lowerdir", names)], attributes: .readOnly), at: place)
+        try Mounts.attach(try Mounts.make("overlay", ["lowerdir=\(names)"], attributes: .readOnly), at: place)
         for index in 0..<layers.count { try Mounts.detach(Workplace.lower(index)) }
     }
 

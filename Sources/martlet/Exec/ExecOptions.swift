@@ -83,6 +83,7 @@ struct ExecOptions {
     /// The standard variables, and those of the command line in their place or behind them; of two with one name, the
     /// later.
     private static func merged(_ variables: [String]) -> [String] {
+        if variables.isEmpty { return standardEnvironment }
         var all: [String] = []
         for variable in standardEnvironment + variables {
             let name = variable.prefix { $0 != "=" } + "="

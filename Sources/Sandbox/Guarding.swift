@@ -14,7 +14,7 @@ extension Inside {
             let start = Clock.now
             let pid = try spawn(plan.request.command, plan.request.environment)
             log.add("start the command", from: start)
-            processes = [InsideProcess(number: 0, pid: pid)]
+            command = pid
         }
         do throws(SystemError) {
             if !isOpen { try become(Privileges.guardian) }
@@ -101,8 +101,8 @@ extension Inside {
         switch request {
         case .signal(let number, let signal):
             // A number that is no longer there has ended, and its end is on its way to the keeper.
-            guard let process = processes.first(where: { $0.number == number }) else { return }
-            try? Processes.signal(signal, toProcess: process.pid)
+            let pid = waits ? processes.first { $0.number == number }?.pid : command
+            if let pid { try? Processes.signal(signal, toProcess: pid) }
         case .start(let request):
             start(request, descriptors)
         case .killAll:
@@ -153,20 +153,25 @@ extension Inside {
     /// True when the command that the sandbox was made for was among those that ended.
     private mutating func reap() throws(SystemError) -> Bool {
         while let (pid, ending) = try Processes.wait(block: false) {
-            // Others are orphans of the processes that were started.
+            // Others are orphans of what was started.
+            if !waits {
+                if pid != command { continue }
+                switch ending {
+                case .exited(let status): report(.exited(status: status))
+                case .signalled(let signal): report(.signalled(number: signal))
+                }
+                return true
+            }
             guard let index = processes.firstIndex(where: { $0.pid == pid }) else { continue }
             if isRestoring {
                 restoredProcessEnded()
                 continue
             }
             let number = processes.remove(at: index).number
-            switch (waits, ending) {
-            case (true, .exited(let status)): report(.processEnded(number, .exited(status)))
-            case (true, .signalled(let signal)): report(.processEnded(number, .signalled(signal)))
-            case (false, .exited(let status)): report(.exited(status: status))
-            case (false, .signalled(let signal)): report(.signalled(number: signal))
+            switch ending {
+            case .exited(let status): report(.processEnded(number, .exited(status)))
+            case .signalled(let signal): report(.processEnded(number, .signalled(signal)))
             }
-            if !waits { return true }
         }
         return false
     }

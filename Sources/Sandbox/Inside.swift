@@ -28,9 +28,11 @@ struct Inside: ~Copyable {
     var log = StepLog(.inside)
     /// The listeners of the Runtime API, until the keeper has them.
     var listeners = Descriptors(owning: [])
-    /// What was started and has not ended; of a sandbox that was made for a command, that alone. What is to be restored
-    /// is in here from the beginning: later it would be memory.
+    /// What was started in a sandbox that waits, and has not ended. What is to be restored is in here from the beginning:
+    /// later it would be memory.
     var processes: [InsideProcess]
+    /// What a sandbox was made for, where it was made for a command.
+    var command: Int32 = 0
 
     /// Where the time of what is restored is set; one or none.
     var timeOffsets = Descriptors(owning: [])

@@ -85,9 +85,15 @@ package struct Decoder {
         let count = Int(try integer(UInt32.self))
         guard bytes.count - position >= count else { throw .tooShort }
         let part = bytes[position..<position + count]
-        guard !part.contains(0) else { throw .zeroByte }
-        guard let text = String(validating: part, as: UTF8.self) else { throw .notText }
+        var isPlain = true
+        for byte in part {
+            if byte == 0 { throw .zeroByte }
+            if byte > 0x7f { isPlain = false }
+        }
         position += count
+        // The standard library validates character by character, and most texts have nothing to validate.
+        if isPlain { return String(decoding: part, as: UTF8.self) }
+        guard let text = String(validating: part, as: UTF8.self) else { throw .notText }
         return text
     }
 

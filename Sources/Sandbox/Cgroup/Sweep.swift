@@ -20,12 +20,12 @@ package struct Sweep {
     package func run() -> UInt32 {
         var swept: UInt32 = 0
         // The groups of one sandbox have one name in every tree: whose lock is held is asked once.
-        var living: [UInt32] = []
+        var isLiving = [Bool](repeating: false, count: Int(UserBlock.count))
         for parent in engine.parents {
             for name in (try? Files.names(in: parent, prefix: UserBlock.groupPrefix)) ?? [] {
-                guard let leftover = UserBlock(groupName: name), !living.contains(leftover.index) else { continue }
+                guard let leftover = UserBlock(groupName: name), !isLiving[Int(leftover.index)] else { continue }
                 guard let block = blocks.take(leftover.index) else {
-                    living.append(leftover.index)
+                    isLiving[Int(leftover.index)] = true
                     continue
                 }
                 // The same name stands in every tree; another parent's turn finds nothing left of it.

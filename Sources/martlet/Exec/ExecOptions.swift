@@ -83,11 +83,11 @@ struct ExecOptions {
     /// The standard variables, and those of the command line in their place or behind them; of two with one name, the
     /// later.
     private static func merged(_ variables: [String]) -> [String] {
-        if variables.isEmpty { return standardEnvironment }
-        var all: [String] = []
-        for variable in standardEnvironment + variables {
-            let name = variable.prefix { $0 != "=" } + "="
-            if let index = all.firstIndex(where: { $0.hasPrefix(name) }), variable.contains("=") {
+        var all = standardEnvironment
+        for variable in variables {
+            let equals = variable.utf8.firstIndex(of: UInt8(ascii: "="))
+            let name = variable[..<(equals ?? variable.endIndex)] + "="
+            if equals != nil, let index = all.firstIndex(where: { $0.utf8.starts(with: name.utf8) }) {
                 all[index] = variable
             } else {
                 all.append(variable)

@@ -18,10 +18,11 @@ package final class Pools {
     private var postponedAt: UInt64?
     private let processors = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 
-    /// Who takes one out of a pool wants the processors for himself, for a moment; and a crowd for longer, but not for
-    /// ever.
+    /// Who takes one out of a pool wants the processors for himself, until he has his answer; and a crowd for longer, but
+    /// not for ever.
     private static let moment: UInt64 = 3_000_000
-    private static let patience: UInt64 = 300_000_000
+    private static let patience: UInt64 = 10_000_000
+    private static let patienceWithCrowd: UInt64 = 300_000_000
     private static let interval: UInt64 = 1_000_000_000
     /// Sandboxes and environments that are made at the same time.
     private static let mostAtOnce = 4
@@ -54,7 +55,7 @@ package final class Pools {
         let plans = PoolPolicy.plan(groups.map(version), host(), engine.settings.pools)
         // First what is too much: it makes room.
         for (group, plan) in zip(groups, plans) { shrink(group, plan) }
-        if isCrowded() { return look(soon: true) }
+        if shallWait() { return look(soon: true) }
         var atOnce = Self.mostAtOnce - groups.reduce(0) { $0 + $1.toBeParked + $1.shellsBeingMade }
         for (group, plan) in zip(groups, plans) where group.pausedUntil <= engine.loop.now {
             grow(group, plan, &atOnce)
@@ -64,18 +65,19 @@ package final class Pools {
         if groups.contains(where: isWatched) { look(soon: false) }
     }
 
-    /// As many events as there are processors wait for environments to start.
-    private func isCrowded() -> Bool {
+    /// Events wait for environments to start: what would be made now would take the processors from them. Where there are
+    /// as many as processors this is a crowd.
+    private func shallWait() -> Bool {
         let starting = dispatcher.environments.values.count {
             $0.invocation?.hasWaitedForStart == true && $0.served == 0
         }
-        guard starting >= processors else {
+        guard starting > 0 else {
             postponedAt = nil
             return false
         }
         let since = postponedAt ?? engine.loop.now
         postponedAt = since
-        return engine.loop.now - since < Self.patience
+        return engine.loop.now - since < (starting < processors ? Self.patience : Self.patienceWithCrowd)
     }
 
     /// Also those that nobody has used since the start, where something has to be ready.

@@ -8,6 +8,7 @@
 //   errors     what becomes of an error; loaded when there is one
 //   streaming  answers that are sent while they are made; loaded when a handler wants it
 //   snapshots  the hooks around a snapshot; loaded when one is to be made
+//   randoms    random numbers that differ between those that are restored from one
 //
 // Start-up counts, so nothing of node's library is loaded here that node has not loaded by itself.
 'use strict';
@@ -45,14 +46,16 @@ function die(title, error, status) {
 
 async function run() {
     log.install();
+    const snapshots = process.env.AWS_LAMBDA_INITIALIZATION_TYPE === 'snap-start' && require('./snapshots');
+    if (snapshots) snapshots.prepare();
     try {
         handler = await load(process.env.LAMBDA_TASK_ROOT || '/var/task', process.env._HANDLER || '');
     } catch (error) {
         die('Uncaught Exception', error, 1);
     }
-    if (process.env.AWS_LAMBDA_INITIALIZATION_TYPE === 'snap-start') {
+    if (snapshots) {
         if (process.env.MARTLET_WARM_UP) await new Promise(warmUp); // what the events load is in the snapshot
-        await require('./snapshots').take(api);
+        await snapshots.take(api);
     }
     start();
 }

@@ -1,54 +1,30 @@
-// Random numbers in what is restored from a snapshot; loaded when one is to be made. The generators of V8 and of OpenSSL
-// have their state in memory, so all that are restored would draw the same, and neither takes a seed from here. What
-// crypto offers is therefore drawn from the kernel. What OpenSSL draws for itself, for keys of its own and in TLS, is not.
+// Random numbers that differ between those that are restored from one snapshot; loaded when one is to be made. There are
+// three that would not: V8's generator and OpenSSL's have their state in memory, and crypto keeps some numbers in stock.
 'use strict';
 
 const crypto = require('crypto');
-const fs = require('fs');
+const openssl = require('./openssl.node');
 
-function fill(buffer, offset, size) {
-    const random = fs.openSync('/dev/urandom');
-    try {
-        while (size > 0) {
-            const count = fs.readSync(random, buffer, offset, size);
-            offset += count;
-            size -= count;
-        }
-    } finally {
-        fs.closeSync(random);
-    }
+// V8's own generator takes no seed, so this takes its place: xoshiro128**, as fast as it.
+let a, b, c, d;
+
+function draw() {
+    const scaled = Math.imul(b, 5);
+    const result = Math.imul(scaled << 7 | scaled >>> 25, 9);
+    const shifted = b << 9;
+    c ^= a;
+    d ^= b;
+    b ^= c;
+    a ^= d;
+    c ^= shifted;
+    d = d << 11 | d >>> 21;
+    return result >>> 0;
 }
 
-function bytes(size) {
-    const buffer = Buffer.allocUnsafe(size);
-    fill(buffer, 0, size);
-    return buffer;
-}
-
-// A view of the same bytes, whatever the elements are.
-function view(target) {
-    return ArrayBuffer.isView(target)
-        ? Buffer.from(target.buffer, target.byteOffset, target.byteLength) : Buffer.from(target);
-}
-
-function randomFillSync(target, offset = 0, size) {
-    const whole = view(target);
-    const width = target.BYTES_PER_ELEMENT || 1;
-    const start = offset * width;
-    fill(whole, start, size === undefined ? whole.length - start : size * width);
-    return target;
-}
-
-function randomFill(target, offset, size, callback) {
-    const done = [offset, size, callback].find(one => typeof one === 'function');
-    randomFillSync(target, typeof offset === 'number' ? offset : 0, typeof size === 'number' ? size : undefined);
-    process.nextTick(done, null, target);
-}
-
-function randomBytes(size, callback) {
-    const drawn = bytes(size);
-    if (!callback) return drawn;
-    process.nextTick(callback, null, drawn);
+// In each that is restored, before anything of the function's runs. OpenSSL asks the kernel.
+function reseed() {
+    if (!openssl.reseed()) throw new Error('OpenSSL has no random numbers from the kernel');
+    [a, b, c, d] = crypto.randomFillSync(new Int32Array(4));
 }
 
 function randomInt(low, high, callback) {
@@ -59,34 +35,22 @@ function randomInt(low, high, callback) {
     }
     const limit = 2 ** 48 - 2 ** 48 % range;
     let drawn;
-    do drawn = bytes(6).readUIntBE(0, 6); while (drawn >= limit);
+    do drawn = crypto.randomBytes(6).readUIntBE(0, 6); while (drawn >= limit);
     if (!callback) return low + drawn % range;
     process.nextTick(callback, null, low + drawn % range);
 }
 
-function randomUUID() {
-    const drawn = bytes(16);
-    drawn[6] = drawn[6] & 0x0f | 0x40;
-    drawn[8] = drawn[8] & 0x3f | 0x80;
-    return drawn.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
-}
-
-function getRandomValues(target) {
-    return randomFillSync(target);
-}
-
-// Takes the place of all of them, where they are looked for from now on.
+// Before the function is loaded: it might take some of what is replaced aside.
 function replace() {
-    const ours = { randomBytes, pseudoRandomBytes: randomBytes, randomFill, randomFillSync, randomInt, randomUUID };
-    Object.assign(crypto, ours);
-    const web = Object.getPrototypeOf(crypto.webcrypto);
-    Object.defineProperty(web, 'getRandomValues', { value: getRandomValues, configurable: true, writable: true });
-    Object.defineProperty(web, 'randomUUID', { value: randomUUID, configurable: true, writable: true });
-    try {
-        crypto.getRandomValues = getRandomValues;
-    } catch {
-        // Only newer ones have it.
-    }
+    reseed();
+    Math.random = () => ((draw() >>> 5) * 2 ** 26 + (draw() >>> 6)) / 2 ** 53;
+    const { randomUUID } = crypto;
+    crypto.randomUUID = options => randomUUID({ ...options, disableEntropyCache: true });
+    crypto.randomInt = randomInt;
+    Object.defineProperty(Object.getPrototypeOf(crypto.webcrypto), 'randomUUID', {
+        value: () => crypto.randomUUID(), configurable: true, enumerable: true, writable: true,
+    });
+    require('module').syncBuiltinESMExports(); // so that `import` finds them as well
 }
 
-module.exports = { replace };
+module.exports = { replace, reseed };

@@ -22,6 +22,7 @@ let waitsFor; // the id of the event whose answer is on its way
 const local = process.env.MARTLET_RUNTIME_SOCKET || '';
 const [host, port] = (process.env.AWS_LAMBDA_RUNTIME_API || '').split(':');
 const fd = connect(local.startsWith('/') && local, host, Number(port));
+let [input, output] = [fd, fd];
 
 // The head of a POST. An error's type comes from the function, and might be anything.
 function post(path, length, errorType) {
@@ -32,7 +33,7 @@ function post(path, length, errorType) {
 }
 
 function write(text) {
-    const failure = writeAll(fd, text);
+    const failure = writeAll(output, text);
     if (failure) hungUp(failure);
 }
 
@@ -81,7 +82,7 @@ function next() {
 // The next event, waited for while the loop turns: the read is left to a thread.
 function nextLater(callback) {
     if (start < end) return callback(next());
-    require('fs').read(fd, buffer, 0, buffer.length, null, (error, count) => {
+    require('fs').read(input, buffer, 0, buffer.length, null, (error, count) => {
         if (error || count === 0) hungUp(error && error.errno);
         [start, end] = [0, count];
         if (waitsFor !== undefined) settle();
@@ -113,6 +114,7 @@ function invocation({ status, headers, body }) {
 
 // Tells the engine of an error that ends the runtime.
 function report(path, body, errorType) {
+    redirect();
     write(post(path, Buffer.byteLength(body), errorType) + body);
     read();
 }
@@ -122,6 +124,11 @@ function restoreNext() {
     write(request);
     const { status, body } = read();
     if (status !== 200) throw new Error(`restore/next: ${status} ${body.trim()}`);
+}
+
+// Speaks to others for a while, which is how it is rehearsed.
+function redirect(from = fd, to = fd) {
+    [input, output] = [from, to];
 }
 
 // Reads one answer: its status, its headers by their names in lower case, its body.
@@ -156,9 +163,9 @@ function fill(wanted = 0) {
         start = 0;
         buffer = room;
     }
-    const count = readSome(fd, buffer, end, buffer.length - end);
+    const count = readSome(input, buffer, end, buffer.length - end);
     if (count <= 0) hungUp(count);
     end += count;
 }
 
-module.exports = { fd, PREFIX, answer, expectAnswer, requestNext, next, nextLater, report, restoreNext };
+module.exports = { fd, PREFIX, answer, expectAnswer, requestNext, next, nextLater, redirect, report, restoreNext };

@@ -8,6 +8,7 @@
 //   errors     what becomes of an error; loaded when there is one
 //   streaming  answers that are sent while they are made; loaded when a handler wants it
 //   snapshots  the hooks around a snapshot; loaded when one is to be made
+//   rehearsal  the same path, walked before a snapshot with events that come from nobody
 //   randoms    random numbers that differ between those that are restored from one
 //
 // Start-up counts, so nothing of node's library is loaded here that node has not loaded by itself.
@@ -55,14 +56,16 @@ async function run() {
     }
     if (snapshots) {
         if (process.env.MARTLET_WARM_UP) await new Promise(warmUp); // what the events load is in the snapshot
-        await snapshots.take(api);
+        return start(await snapshots.take(api, handler, rehearse));
     }
     start();
 }
 
-function start() {
+// The loop turns once, to find that the connection is made; unless nothing has happened since it was.
+function start(isQuiet) {
     api.requestNext();
-    setImmediate(next); // the loop turns once, to find that the connection is made
+    if (isQuiet) next();
+    else setImmediate(next);
 }
 
 // Serves events until the engine has no further one to warm up by.
@@ -71,6 +74,19 @@ function warmUp(done) {
     delete process.env.MARTLET_WARM_UP;
     warmed = done;
     start();
+}
+
+// Serves events that are not the function's, with a handler that is not either, until there is no further one.
+function rehearse(done) {
+    const own = handler;
+    handler = async event => event;
+    warmed = () => {
+        handler = own;
+        log.request(undefined);
+        delete process.env._X_AMZN_TRACE_ID;
+        done();
+    };
+    start(true);
 }
 
 // Waits for an event in a plain read, by far the fastest way, where nothing can happen meanwhile that the

@@ -7,6 +7,7 @@ const openssl = require('./openssl.node');
 
 // V8's own generator takes no seed, so this takes its place: xoshiro128**, as fast as it.
 let a, b, c, d;
+const seed = new Int32Array(4);
 
 function draw() {
     const scaled = Math.imul(b, 5);
@@ -23,8 +24,8 @@ function draw() {
 
 // In each that is restored, before anything of the function's runs. OpenSSL asks the kernel.
 function reseed() {
-    if (!openssl.reseed()) throw new Error('OpenSSL has no random numbers from the kernel');
-    [a, b, c, d] = crypto.randomFillSync(new Int32Array(4));
+    if (!openssl.reseed(seed)) throw new Error('there are no random numbers from the kernel');
+    [a, b, c, d] = seed;
 }
 
 function randomInt(low, high, callback) {

@@ -3,11 +3,14 @@
 
 const hooks = require('snapshot-restore-js').registered;
 const randoms = require('./randoms');
+const { rehearse } = require('./rehearsal');
 
 // Runs the hooks of before, has the snapshot taken, and runs the hooks of after, in each that is restored.
-async function take(api) {
+// True when nothing of the function's ran after the restore.
+async function take(api, handler, serve) {
     try {
         while (hooks.before.length) await hooks.before.pop()(); // the last registered may lean on those before
+        await rehearse(api, handler, serve, () => begin(api));
         api.restoreNext();
     } catch (error) {
         fail(api, 'init/error', 'Runtime.BeforeSnapshotError', error, 64);
@@ -15,9 +18,16 @@ async function take(api) {
     try {
         randoms.reseed();
         for (const hook of hooks.after) await hook();
+        return hooks.after.length === 0;
     } catch (error) {
         fail(api, 'restore/error', 'Runtime.AfterRestoreError', error, 65);
     }
+}
+
+// What of that can be rehearsed.
+function begin(api) {
+    api.restoreNext();
+    randoms.reseed();
 }
 
 function fail(api, path, type, error, status) {

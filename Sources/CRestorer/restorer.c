@@ -157,15 +157,20 @@ extern const uint8_t __start_restorer[], __stop_restorer[];
 const void *crestorer_code(void) { return __start_restorer; }
 uint64_t crestorer_code_size(void) { return (uint64_t)(__stop_restorer - __start_restorer); }
 
-long crestorer_launch(struct restorer *restorer, const void *code, int32_t pid, uint64_t first,
-                      void *stack_top) {
+long crestorer_fork(int32_t pid, int shares_files) {
+    pid_t wanted = pid;
+    struct clone_args arguments = {.flags = shares_files ? CLONE_FILES : 0,
+                                   .exit_signal = SIGCHLD,
+                                   .set_tid = (uintptr_t)&wanted,
+                                   .set_tid_size = 1};
+    long child = syscall(SYS_clone3, &arguments, sizeof arguments);
+    return child < 0 ? -errno : child;
+}
+
+void crestorer_enter(struct restorer *restorer, const void *code, uint64_t first, void *stack_top) {
     // The kernel would end a process whose registration lies in memory that is gone.
     restorer->parameters[0] = (uint64_t)((uint8_t *)__builtin_thread_pointer() + __rseq_offset);
     restorer->parameters[1] = sizeof(struct rseq);
-    pid_t wanted = pid;
-    struct clone_args arguments = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&wanted, .set_tid_size = 1};
-    long child = syscall(SYS_clone3, &arguments, sizeof arguments);
-    if (child != 0) return child < 0 ? -errno : child;
     const uint8_t *entry = (const uint8_t *)code + ((const uint8_t *)run - __start_restorer);
     __asm__ volatile("mov %0, %%rsp\n\txor %%ebp, %%ebp\n\tcall *%1\n\tud2" ::"r"(stack_top), "r"(entry),
                      "D"(restorer), "S"(first)

@@ -52,8 +52,8 @@ package enum Capabilities {
         try Processes.control(CLINUX_PR_SET_SECUREBITS, Int(CLINUX_SECBIT_NO_SETUID_FIXUP))
     }
 
-    /// CAP_SETGID, CAP_SETUID, CAP_CHECKPOINT_RESTORE.
-    package static let toRestore: UInt64 = 1 << 6 | 1 << 7 | 1 << 40
+    /// CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN (to join a time), CAP_CHECKPOINT_RESTORE.
+    package static let toRestore: UInt64 = 1 << 6 | 1 << 7 | 1 << 21 | 1 << 40
 
     package static func keepOnly(_ set: UInt64) throws(SystemError) {
         try Kernel.check(clinux_capset_only(set), "capset")

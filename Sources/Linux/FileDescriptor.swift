@@ -32,8 +32,10 @@ package struct FileDescriptor: ~Copyable, Sendable {
         _ = Kernel.call(CLINUX_SYS_close_range, Int(first), Int(UInt32.max), 0)
     }
 
-    package static func closeRange(from first: Int32, through last: Int32) {
-        _ = Kernel.call(CLINUX_SYS_close_range, Int(first), Int(last), 0)
+    /// - Parameter unshares: whoever has the table in common with the caller keeps them
+    package static func closeRange(from first: Int32, through last: Int32, unshares: Bool = false) {
+        // CLOSE_RANGE_UNSHARE
+        _ = Kernel.call(CLINUX_SYS_close_range, Int(first), Int(last), unshares ? 2 : 0)
     }
 }
 

@@ -3,6 +3,7 @@
 
 import Glibc
 import Linux
+import Snapshot
 import Wire
 
 extension Inside {
@@ -121,6 +122,7 @@ extension Inside {
             // What was to be restored is started from its beginning instead.
             if isOpen {
                 processes = []
+                plan.restoration?.discard()
                 try close()
             }
             guard waits, streams.count == 3, processes.count < ProcessRequest.mostInASandbox,

@@ -27,6 +27,8 @@ package final class Restoration: Sendable {
     /// Where pid 1 puts the pipes for logs, and the counter that tells of processes that are made.
     package static let firstLog = Compiler.firstGiven
     package static let doneDescriptor = Compiler.doneDescriptor
+    /// Where pid 1 puts the namespace with the time.
+    package static let timeDescriptor = Compiler.timeDescriptor
     /// How many come to a last step.
     package let processCount: Int
 
@@ -196,7 +198,34 @@ package final class Restoration: Sendable {
     // MARK: pid 1
 
     /// What pid 1 does ahead of time, while nobody waits.
-    package func prepare() throws(SystemError) { try OwnMemory.map(layout.report, .readWrite, shared: true) }
+    package func prepare() throws(SystemError) {
+        try OwnMemory.map(layout.report, .readWrite, shared: true)
+        for index in 0..<logCount { set(Parameter.logs + index, UInt64(Self.firstLog) + UInt64(index)) }
+    }
+
+    /// Makes the first process: a copy of pid 1 that does as `limit` says, and waits until it is launched. All that pid 1
+    /// has open, then or later, is open there.
+    package func makeFirst(_ limit: () throws(SystemError) -> Void) throws(SystemError) {
+        let result = crestorer_fork(roots[0].pid, 1)
+        if result < 0 { throw SystemError(call: "clone3", subject: "of process \(roots[0].pid)", code: Int32(-result)) }
+        if result > 0 { return }
+        do throws(SystemError) { try limit() } catch { _exit(1) }
+        enter(0)
+    }
+
+    private func enter(_ index: Int) -> Never {
+        // Both are addresses in memory that `lay` has mapped.
+        unsafe crestorer_enter(
+            UnsafeMutablePointer<restorer>(bitPattern: UInt(layout.header)),
+            UnsafeRawPointer(bitPattern: UInt(layout.base)), UInt64(roots[index].step),
+            UnsafeMutableRawPointer(bitPattern: UInt(layout.firstStackTop)))
+    }
+
+    /// There will be no restore here.
+    package func discard() {
+        try? Processes.signal(SIGKILL, toProcess: roots[0].pid)
+        _ = try? Processes.wait(for: roots[0].pid)
+    }
 
     private func set(_ parameter: Int, _ value: UInt64) { Self.set(parameter, value, layout) }
 
@@ -207,14 +236,11 @@ package final class Restoration: Sendable {
 
     /// Makes the processes. They wait until `release`. Pid 1 is as it was born, in the template's memory: what this
     /// allocates or retains is a page more of its own, and copied while somebody waits.
-    package func launch(logs: Int) throws(Refusal) {
-        for index in 0..<logs { set(Parameter.logs + index, UInt64(Self.firstLog) + UInt64(index)) }
-        for index in roots.indices {
-            // Both are addresses in memory that `lay` has mapped.
-            let result = unsafe crestorer_launch(
-                UnsafeMutablePointer<restorer>(bitPattern: UInt(layout.header)),
-                UnsafeRawPointer(bitPattern: UInt(layout.base)), roots[index].pid, UInt64(roots[index].step),
-                UnsafeMutableRawPointer(bitPattern: UInt(layout.firstStackTop)))
+    package func launch() throws(Refusal) {
+        unsafe withReport { report in unsafe crestorer_open(report, UInt32(Gate.begin)) }
+        for index in roots.indices.dropFirst() {
+            let result = crestorer_fork(roots[index].pid, 0)
+            if result == 0 { enter(index) }
             if result < 0 {
                 throw Refusal(.snapshot, "make process \(roots[index].pid): \(SystemError.reason(of: Int32(-result)))")
             }

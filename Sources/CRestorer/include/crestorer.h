@@ -55,7 +55,7 @@ struct restorer_report {
     uint32_t failed_step;
     int32_t error;
     // Words to wait for.
-    uint32_t words[14];
+    uint32_t words[15];
 };
 
 // In front of the steps, in memory that is given up at the end.
@@ -75,13 +75,18 @@ struct restorer {
 const void *crestorer_code(void);
 uint64_t crestorer_code_size(void);
 
-// Makes a process with the number `pid` in the caller's pid namespace, that becomes what the steps from `first` on say.
-// Its number, or a negative errno.
+// Makes a copy of the caller, with the number `pid` in its pid namespace. Zero in the copy; here its number, or a
+// negative errno.
+//
+// The copy has the caller's table of descriptors, instead of a copy of that, where it `shares_files`.
+long crestorer_fork(int32_t pid, int shares_files);
+
+// Becomes what the steps from `first` on say.
 //
 // `code` is where the code was copied to. The caller's registration for restartable sequences is made known to the steps
 // in the parameters 0 (address) and 1 (length).
-long crestorer_launch(struct restorer *restorer, const void *code, int32_t pid, uint64_t first,
-                      void *stack_top);
+__attribute__((noreturn)) void crestorer_enter(struct restorer *restorer, const void *code, uint64_t first,
+                                               void *stack_top);
 
 // Opens a word that processes wait for.
 void crestorer_open(struct restorer_report *report, uint32_t word);

@@ -10,18 +10,27 @@ extension Inside {
     /// In place of the last steps of a set-up.
     mutating func setUp(for restoration: Restoration) throws(Refusal) {
         isOpen = true
-        // Its children's time goes on from when they were captured; nobody can be in it before that is set.
+        let filter = plan.filter
+        try log.step("make the restore ready") { () throws(SystemError) in try restoration.prepare() }
+        // It holds the same rights as this process, and does nothing until it is to become what was captured. The time
+        // is not set yet: born later it would be in it, and the kernel lets nobody set a time that somebody is in.
+        try log.step("make the first process") { () throws(SystemError) in
+            try restoration.makeFirst { () throws(SystemError) in
+                try Privileges.dropAllButRestoring()
+                try SystemCallFilter.install(filter)
+            }
+        }
         try log.step("time of its own") { () throws(SystemError) in
             try Namespaces.time.unshare()
             // Who lets nobody look into its memory has no files of its own in /proc. Nobody is here yet to look.
             try Processes.setDumpable(true)
             timeOffsets = Descriptors(owning: [try Files.open("/proc/self/timens_offsets", .write).release()])
+            let time = try Files.open("/proc/self/ns/time_for_children")
+            try FileDescriptor.duplicate(time.raw, onto: Restoration.timeDescriptor, closeOnExec: true)
             try Processes.setDumpable(false)
         }
-        try log.step("make the restore ready") { () throws(SystemError) in try restoration.prepare() }
         try log.step("drop privileges") { () throws(SystemError) in try Privileges.dropAllButRestoring() }
         try log.step("die with the keeper, again") { () throws(SystemError) in try Processes.dieWithParent() }
-        let filter = plan.filter
         try log.step("filter system calls") { () throws(SystemError) in try SystemCallFilter.install(filter) }
     }
 
@@ -37,8 +46,8 @@ extension Inside {
             } catch {
                 throw Refusal(.snapshot, "prepare the restore: \(error)")
             }
-            try restoration.launch(logs: logs.count)
             isRestoring = true
+            try restoration.launch()
             try close()
             restoration.release()
         } catch {
@@ -85,7 +94,7 @@ extension Inside {
             _exit(1)
         }
         // The pipes, the counter, the pages: who was made has its own.
-        FileDescriptor.closeRange(from: Restoration.firstLog, through: Restoration.pagesDescriptor)
+        FileDescriptor.closeRange(from: Restoration.firstLog, through: Restoration.pagesDescriptor, unshares: true)
         timeOffsets = Descriptors(owning: [])
     }
 

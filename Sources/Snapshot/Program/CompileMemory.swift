@@ -15,8 +15,21 @@ extension Compiler {
         }
     }
 
+    /// Leaves what the first process has from the template, and nothing of pid 1's.
+    mutating func giveUpMemory(_ state: ProcessState, isFirst: Bool) {
+        clearMemory(state, isFirst: isFirst)
+        placeKernelPages(state)
+        // What shall not be inherited has been, until here: V8 has all of its heap like that.
+        for mapping in state.mappings
+        where isFirst && Self.isInherited(mapping) && mapping.has(Mapping.keptFromChildren) {
+            program.add(
+                "keep from children", Call.madvise, .number(mapping.start), .number(mapping.range.count),
+                .number(Self.keepFromChildren))
+        }
+    }
+
     /// Gives up all memory that is pid 1's own. The kernel's pages are moved aside before.
-    mutating func clearMemory(_ state: ProcessState, isFirst: Bool) {
+    private mutating func clearMemory(_ state: ProcessState, isFirst: Bool) {
         for index in state.kernelMappings.indices {
             let place = layout.park.lowerBound + UInt64(index) * 4 * Layout.page
             program.add(
@@ -36,7 +49,7 @@ extension Compiler {
         }
     }
 
-    mutating func placeKernelPages(_ state: ProcessState) {
+    private mutating func placeKernelPages(_ state: ProcessState) {
         for (index, page) in state.kernelMappings.enumerated() {
             let place = layout.park.lowerBound + UInt64(index) * 4 * Layout.page
             program.add(
@@ -49,13 +62,6 @@ extension Compiler {
     mutating func fillMemory(_ state: ProcessState, isFirst: Bool) throws(Refusal) {
         for mapping in state.mappings where !isFirst || !Self.isInherited(mapping) {
             try make(mapping)
-        }
-        // What shall not be inherited has been, until here: V8 has all of its heap like that.
-        for mapping in state.mappings
-        where isFirst && Self.isInherited(mapping) && mapping.has(Mapping.keptFromChildren) {
-            program.add(
-                "keep from children", Call.madvise, .number(mapping.start), .number(mapping.range.count),
-                .number(Self.keepFromChildren))
         }
         for mapping in state.mappings where mapping.has(Mapping.locked) {
             program.add("lock memory", Call.mlock, .number(mapping.start), .number(mapping.range.count), mayFail: true)

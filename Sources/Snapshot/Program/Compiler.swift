@@ -1,7 +1,8 @@
 // From a plan to the steps that make its processes again. `compile` is the order of a restore; it stands nowhere else.
 //
 // The steps run in a child of a sandbox's pid 1, which has all of pid 1's memory, and beside it, at its place, the memory
-// of the first process of the plan. Pid 1 has its rights within the sandbox until it has made that child.
+// of the first process of the plan. That child is made together with the sandbox, because to copy the tables of pages
+// is the dearest call of all; it waits, and is nothing yet. Pid 1 has its rights within the sandbox until it has begun.
 
 import CRestorer
 import Glibc
@@ -26,6 +27,8 @@ struct Compiler {
     /// Descriptors above this are not the processes' own.
     static let firstLifted: Int32 = 904
     static let firstGiven: Int32 = 960
+    /// The time that the first process is to have, as a namespace.
+    static let timeDescriptor: Int32 = 1018
     /// A counter that each process adds to with its last step.
     static let doneDescriptor: Int32 = 1019
     /// Where pid 1 has the image's pages, for all processes but the first.
@@ -62,10 +65,20 @@ struct Compiler {
         program.add(
             "unregister restartable sequences", Call.rseq, .parameter(Parameter.sequences),
             .parameter(Parameter.sequencesLength), .value(1), .value(0x5305_3053), mayFail: true)
-        program.add(
-            "close what pid 1 has open", Call.closeRange, .value(0), .number(Self.firstGiven - 1), .value(0))
         let all = program.put([UInt64.max])
         program.add("block signals", Call.rtSigprocmask, .value(2), .data(all), .value(0), .value(8))
+        if index == 0 {
+            // It was made together with the sandbox, and what pid 1 has open is open here, too, until it is set apart.
+            if isAlone { giveUpMemory(plan.processes[0], isFirst: true) }
+            program.add(Step(kind: .await, arguments: [.number(Gate.begin)], words: "wait for the restore"))
+        }
+        program.add(
+            "close what pid 1 has open", Call.closeRange, .value(0), .number(Self.firstGiven - 1),
+            .value(Self.unshare))
+        if index == 0 {
+            // Others are born into it.
+            program.add("join a time of its own", Call.setns, .number(Self.timeDescriptor), .value(Self.timeNamespace))
+        }
         // Files before anything looks at them, and as the user whose they are.
         becomeUser()
         if index == 0 {
@@ -77,6 +90,9 @@ struct Compiler {
         try liftShared(below: index)
         try process(index)
     }
+
+    /// CLOSE_RANGE_UNSHARE, CLONE_NEWTIME
+    private static let unshare: UInt64 = 2, timeNamespace: UInt64 = 0x80
 
     private mutating func becomeUser() {
         let (user, group) = (Argument.number(inside.user), Argument.number(inside.group))
@@ -97,6 +113,9 @@ struct Compiler {
         program.add(words, Call.capset, .data(header), .data(sets))
     }
 
+    /// No other is made while it is a copy of pid 1, so it can cease to be one ahead of time.
+    private var isAlone: Bool { plan.processes.count == 1 }
+
     // MARK: one process
 
     /// Everything up to its first own instruction. Runs in the process itself.
@@ -107,8 +126,7 @@ struct Compiler {
         for child in plan.processes.indices where plan.processes[child].parent == Int32(index) {
             fork(child)
         }
-        clearMemory(state, isFirst: index == 0)
-        placeKernelPages(state)
+        if !isAlone { giveUpMemory(state, isFirst: index == 0) }
         try placeDescriptors(state)
         try fillMemory(state, isFirst: index == 0)
         if index == 0 { prefault(state) }

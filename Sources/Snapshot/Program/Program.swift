@@ -38,6 +38,8 @@ enum Gate {
     /// Of each process with threads: its filter is in force, they may leave.
     static let firstClosed = 2
     static let mostClosed = 12
+    /// The restore begins: what the first process is to have is open.
+    static let begin = 14
 }
 
 struct Step: Sendable {

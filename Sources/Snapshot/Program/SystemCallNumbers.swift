@@ -13,5 +13,5 @@ enum Call {
     static let symlinkat = 266, fchmodat = 268, fchmod = 91, setRobustList = 273, utimensat = 280
     static let eventfd = 290, epollCreate = 291, epollCtl = 233, pipe = 293, dup3 = 292, inotifyInit = 294
     static let rtTgsigqueueinfo = 297, timerfdCreate = 283, timerfdSettime = 286, signalfd = 289, prlimit = 302
-    static let seccomp = 317, memfdCreate = 319, rseq = 334, clone3 = 435, closeRange = 436, ioctl = 16
+    static let setns = 308, seccomp = 317, memfdCreate = 319, rseq = 334, clone3 = 435, closeRange = 436, ioctl = 16
 }

@@ -68,7 +68,9 @@ extension Inside {
             // One that ended before the signal was diverted.
             if try reap() { return }
             while true {
-                for token in try queue.wait(milliseconds: -1) {
+                let tokens = try queue.wait(milliseconds: hasToForget ? Self.moment : -1)
+                if tokens.isEmpty, hasToForget { forget() }
+                for token in tokens {
                     switch token {
                     case 0:
                         _ = try Signals.take(from: children)

@@ -42,6 +42,8 @@ struct Inside: ~Copyable {
     var restored = Descriptors(owning: [])
     var restoredCount = 0
     var isRestoring = false
+    /// Has memory of the snapshot that it needs no more.
+    var hasToForget = false
 
     var without: [Measure] { plan.request.without }
     var waits: Bool { plan.request.waits }

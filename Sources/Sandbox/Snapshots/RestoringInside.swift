@@ -107,8 +107,17 @@ extension Inside {
         if restoredCount == restoration.processCount {
             isRestoring = false
             report(.restored(processes))
-            restoration.forget()
+            hasToForget = true
         }
+    }
+
+    /// Gives memory up when nothing has come for a while: that takes a processor for a millisecond, and at first the event
+    /// needs it. Not much later, either: then the sandbox may be frozen.
+    static let moment: Int32 = 5
+
+    mutating func forget() {
+        hasToForget = false
+        plan.restoration?.forget()
     }
 
     /// One of the processes has ended before its last step.

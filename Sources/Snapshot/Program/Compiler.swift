@@ -70,6 +70,7 @@ struct Compiler {
         if index == 0 {
             // It was made together with the sandbox, and what pid 1 has open is open here, too, until it is set apart.
             if isAlone { giveUpMemory(plan.processes[0], isFirst: true) }
+            if copiesAhead { prefault(plan.processes[0]) }
             program.add(Step(kind: .await, arguments: [.number(Gate.begin)], words: "wait for the restore"))
         }
         program.add(
@@ -116,6 +117,9 @@ struct Compiler {
     /// No other is made while it is a copy of pid 1, so it can cease to be one ahead of time.
     private var isAlone: Bool { plan.processes.count == 1 }
 
+    /// What waits may have some memory of its own, but not much: there may be many.
+    private var copiesAhead: Bool { isAlone && touched.reduce(0) { $0 + $1.pages } <= 256 }
+
     // MARK: one process
 
     /// Everything up to its first own instruction. Runs in the process itself.
@@ -129,7 +133,7 @@ struct Compiler {
         if !isAlone { giveUpMemory(state, isFirst: index == 0) }
         try placeDescriptors(state)
         try fillMemory(state, isFirst: index == 0)
-        if index == 0 { prefault(state) }
+        if index == 0, !copiesAhead { prefault(state) }
         layOut(state)
         settle(state)
         actions(state)

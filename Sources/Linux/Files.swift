@@ -140,6 +140,22 @@ package enum Files {
         try Kernel.check(result, "rename", new)
     }
 
+    /// Each gets the other's name, in a single step.
+    package static func exchange(_ one: String, with other: String) throws(SystemError) {
+        let working = Int(CLINUX_AT_FDCWD)
+        let atOnce = 2
+        let result = one.withAddress { from in
+            other.withAddress { Kernel.call(CLINUX_SYS_renameat2, working, from, working, $0, atOnce) }
+        }
+        try Kernel.check(result, "exchange", other)
+    }
+
+    /// Returns when the names in a directory are on the disk: contents are not found again without them.
+    package static func synchronizeNames(in path: String) throws(SystemError) {
+        let directory = try open(path, .directory)
+        try FileRegions.synchronize(directory.raw)
+    }
+
     package static func makeLink(
         _ path: String, to target: String, in directory: Directory
     ) throws(SystemError) {

@@ -1,6 +1,5 @@
 // Whole trees of files: removed, or made from contents that are in memory.
 
-internal import CLinux
 import Glibc
 
 package enum Trees {
@@ -52,7 +51,8 @@ package enum Trees {
         try? Files.remove(draft)
         let file = try Files.open(draft, [.write, .create, .exclusive, .noFollow], mode: mode)
         try Files.write(bytes, to: file.raw, named: draft)
-        try Kernel.check(Kernel.call(CLINUX_SYS_fsync, Int(file.raw)), "fsync", draft)
+        try FileRegions.synchronize(file.raw)
         try Files.rename(draft, to: path)
+        try Files.synchronizeNames(in: path.lastIndex(of: "/").map { String(path[...$0]) } ?? ".")
     }
 }

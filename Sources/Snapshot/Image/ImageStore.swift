@@ -19,8 +19,8 @@ package struct ImageStore: ~Copyable {
         do throws(SystemError) {
             if !Files.exists(path) { try Files.makeDirectory(path, mode: 0o700) }
             let about = try FileDetails(of: try Files.open(path, [.directory, .noFollow]))
-            guard about.user == 0, about.mode & 0o077 == 0 else {
-                throw SystemError(call: "open", subject: "\(path), which is not root's alone", code: EPERM)
+            guard about.user == Credentials.userID, about.mode & 0o077 == 0 else {
+                throw SystemError(call: "open", subject: "\(path), which is not our own alone", code: EPERM)
             }
         } catch {
             throw Refusal(.state, "cannot keep snapshots: \(error)")
@@ -43,6 +43,8 @@ package struct ImageStore: ~Copyable {
     package func remove(_ name: String) {
         guard SnapshotName.problem(name) == nil else { return }
         let doomed = "\(path)/.\(name).\(getpid()).old"
+        // What an earlier attempt has not removed must not keep this one.
+        try? Trees.remove(doomed)
         do throws(SystemError) {
             try Files.rename("\(path)/\(name)", to: doomed)
             try Trees.remove(doomed)
@@ -70,7 +72,8 @@ package struct ImageStore: ~Copyable {
 
     package func clearDraft(of name: String) { try? Trees.remove("\(path)/.\(name).\(getpid())") }
 
-    /// Puts the whole image under its name, in place of one that was there.
+    /// Puts the whole image under its name, in place of one that was there: at any moment, also of one when the power
+    /// goes, there is one of them or the other.
     package func finish(_ draft: consuming Draft, _ plan: Plan, as name: String) throws(Refusal) {
         do {
             try draft.pages.finish()
@@ -80,10 +83,15 @@ package struct ImageStore: ~Copyable {
             let file = try Files.open("\(draft.directory)/plan", [.write, .create, .exclusive], mode: 0o600)
             try Files.write(PlanFile.encode(plan), to: file.raw, named: "plan")
             try FileRegions.synchronize(file.raw)
-            remove(name)
-            try Files.rename(draft.directory, to: "\(path)/\(name)")
-            let directory = try Files.open(path, .directory)
-            try FileRegions.synchronize(directory.raw)
+            // Its names are on the disk before its own is, or a directory could be found that has not all of them.
+            try Files.synchronizeNames(in: draft.directory)
+            if Files.exists("\(path)/\(name)") {
+                try Files.exchange(draft.directory, with: "\(path)/\(name)")
+                try? Trees.remove(draft.directory)
+            } else {
+                try Files.rename(draft.directory, to: "\(path)/\(name)")
+            }
+            try Files.synchronizeNames(in: path)
         } catch {
             try? Trees.remove(draft.directory)
             throw Refusal(.state, "write a snapshot: \(error)")

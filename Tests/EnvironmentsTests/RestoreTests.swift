@@ -256,7 +256,12 @@ final class EngineUnderTest {
         // The third time it is given up, and made anew.
         #expect(try engine.invoke(function, .restore).started == .cold)
         #expect(engine.dispatcher.snapshots[function].state.name == "to-be-made-anew")
-        #expect(Array(engine.complaints.prefix(3)) == Array(repeating: "a restore failed: mmap: no", count: 3))
+        // Each is told once.
+        #expect(
+            engine.complaints == [
+                "a restore failed: mmap: no", "a restore failed: mmap: no",
+                "a snapshot cannot be used, and is made anew: mmap: no",
+            ])
         engine.warden.refusesRestore = nil
         #expect(try engine.invoke(function, .restore).started == .cold)
         try engine.turn { engine.dispatcher.snapshots[function].ready != nil }
@@ -270,6 +275,7 @@ final class EngineUnderTest {
         let caller = try engine.invoke(function)
         #expect(caller.started == .cold && caller.result?.error == nil)
         #expect(engine.dispatcher.snapshots[function].state.reason == "it was made by another kernel")
+        #expect(engine.complaints.count { $0.hasSuffix("it was made by another kernel") } == 1)
         engine.warden.refusesSnapshots = nil
         try engine.turn { engine.dispatcher.snapshots[function].ready != nil }
         #expect(try engine.invoke(function, .restore).started == .restored)

@@ -86,10 +86,10 @@ extension Dispatcher: EnvironmentOwner {
 
     package func restoreFailed(_ environment: Environment, _ reason: Refusal, _ invocation: Invocation?) {
         engine.metrics.restoreFailures += 1
-        engine.complain("a restore failed", of: environment, reason.message)
         let group = group(of: environment.function)
         group.pausedUntil = engine.loop.now + 1_000_000_000
-        if let snapshot = environment.snapshot { snapshots.restoreFailed(snapshot, environment.ready, reason) }
+        let isKnown = environment.snapshot.map { snapshots.restoreFailed($0, environment.ready, reason) } ?? false
+        if !isKnown { engine.complain("a restore failed", of: environment, reason.message) }
         if let invocation { startCold(insteadOf: invocation, group) }
         if environment.invocation == nil, let done = initWaiters.removeValue(forKey: environment.id) {
             startCold(for: done, group)

@@ -142,13 +142,15 @@ package final class Snapshots {
 
     /// An environment could not be made of it. One that was made on another host is made anew at once; any other has a
     /// few attempts.
-    func restoreFailed(_ snapshot: Snapshot, _ ready: Snapshot.Ready?, _ reason: Refusal) {
-        // Of one that has been replaced meanwhile nothing more is to be said.
-        guard let ready, snapshot.ready === ready else { return }
+    /// - Returns: whether the operator knows the reason from what is said of the snapshot
+    func restoreFailed(_ snapshot: Snapshot, _ ready: Snapshot.Ready?, _ reason: Refusal) -> Bool {
+        let isItsOwn = reason.kind == .snapshot
+        // Of one that has been replaced meanwhile nothing more is to be said; and it was, when the image was bad.
+        guard let ready, snapshot.ready === ready else { return isItsOwn }
         snapshot.failuresInARow += 1
-        if reason.kind == .snapshot || snapshot.failuresInARow >= Self.mostFailuresInARow {
-            makeAnew(snapshot, because: reason.message)
-        }
+        guard isItsOwn || snapshot.failuresInARow >= Self.mostFailuresInARow else { return false }
+        makeAnew(snapshot, because: reason.message)
+        return true
     }
 
     private func makeAnew(_ snapshot: Snapshot, because reason: String) {

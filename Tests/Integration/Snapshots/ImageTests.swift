@@ -169,6 +169,8 @@ struct ImageTests {
         for damage in Self.damages {
             let own = lines.filter { $0.contains(damage.name) && $0.contains("made anew") }
             #expect(own.contains { $0.contains(damage.reason) }, "\(damage.name): \(own)")
+            let told = lines.filter { $0.contains(damage.name) && $0.contains(damage.reason) }
+            #expect(told.count == 1, "\(damage.name): \(told)")
         }
     }
 

@@ -85,6 +85,19 @@ package struct MessageSocket: ~Copyable, Sendable {
         if count == 0 { return .closed }
         return .message(Received(bytes: bytes, descriptors: received))
     }
+
+    /// Whether there is a message, or the end, when at most so much time has passed.
+    package func awaitMessage(milliseconds: Int32) throws(SystemError) -> Bool {
+        let latest = Clock.now + UInt64(milliseconds) * 1_000_000
+        while true {
+            let now = Clock.now
+            var waiting = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
+            let rest = latest > now ? (latest - now + 999_999) / 1_000_000 : 0
+            let count = unsafe poll(&waiting, 1, Int32(rest))
+            if count >= 0 { return count > 0 }
+            guard errno == EINTR else { throw SystemError(call: "poll", subject: "", code: errno) }
+        }
+    }
 }
 
 /// A handful of descriptors that came together, closed together unless somebody takes them one by one.

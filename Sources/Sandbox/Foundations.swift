@@ -56,6 +56,10 @@ package final class Foundations {
         return try ImageStore(path: snapshots)
     }
 
+    func clearDraft(of name: String, by writer: Int32) {
+        if let store = try? openSnapshots() { store.clearDraft(of: name, by: writer) }
+    }
+
     package func clearDrafts() throws(Refusal) { try openSnapshots().clearDrafts() }
 
     /// Whether it is known already what a first event writes to.
@@ -65,11 +69,9 @@ package final class Foundations {
         if let store = try? openSnapshots() { store.remove(name) }
     }
 
-    /// What there is to say of one, as JSON, or with an empty name the list of all.
-    package func describeSnapshot(_ name: String) throws -> [UInt8]? {
-        let store = try openSnapshots()
-        if name.isEmpty { return JSON.list(store.names.map(JSON.text)).bytes }
-        guard store.has(name) else { return nil }
-        return try store.open(name).plan.json(named: name).bytes
+    package var snapshotNames: [String] { get throws(Refusal) { try openSnapshots().names } }
+
+    package func hasSnapshot(_ name: String) -> Bool {
+        SnapshotName.problem(name) == nil && (try? openSnapshots())?.has(name) ?? false
     }
 }

@@ -95,6 +95,7 @@ package final class Sandbox {
                 throw Refusal(.step, "give birth: \(error)")
             }
         } catch {
+            if let template, template.isLost { template.end(withChildIn: block.groupName) }
             foundations.removals.remove(group.paths, of: block)
             throw error
         }

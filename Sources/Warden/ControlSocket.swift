@@ -103,7 +103,7 @@ final class ControlSocket {
         case .describeSnapshot(let name): keeper.describeSnapshot(name)
         case .removeSnapshot(let name): keeper.removeSnapshot(name)
         case .releaseSnapshot(let name): keeper.releaseSnapshot(name)
-        case .listSnapshots: keeper.describeSnapshot("")
+        case .listSnapshots: keeper.listSnapshots()
         case .learn(let id): keeper.learn(id)
         }
     }

@@ -1,6 +1,6 @@
 // Keeps sandboxes: makes them, waits for what happens to them, ends them at their deadlines, buries them. The event loop
 // of whoever is privileged: the warden for a supervisor, and `martlet exec` for the one sandbox of its own. It never waits
-// for one sandbox while there are others.
+// for one sandbox while there are others. What it does for snapshots is in SnapshotWork.swift.
 
 import Glibc
 package import Linux
@@ -8,10 +8,10 @@ package import Sandbox
 package import Wire
 
 package final class Keeper {
-    private let foundations: Foundations
-    private let queue: EventQueue
+    let foundations: Foundations
+    let queue: EventQueue
     /// A few thousand at most, each looked for a few times in its life.
-    private var kept: [Sandbox] = []
+    var kept: [Sandbox] = []
     /// Those that the kernel would not let us watch: looked at again and again until they have ended.
     private var unwatched: [UInt32] = []
     /// Sweeps that were asked for, told when what they ended is gone.
@@ -19,18 +19,21 @@ package final class Keeper {
 
     /// Hears of everything that happens to a sandbox; with descriptors where the reply says so.
     package typealias Tell = (WardenReply, consuming Descriptors) -> Void
-    private let tell: Tell
+    let tell: Tell
 
-    /// Captures that run, and what sandboxes with a snapshot are made from.
-    private var captures: [Capturing] = []
-    private var learning: LearningProcess?
-    private var templates: [(template: Template, waiting: [(request: SandboxRequest, log: StepLog)])] = []
+    /// What is done for snapshots: see SnapshotWork.swift.
+    var captures: [Capturing] = []
+    var learning: LearningProcess?
+    var descriptions: [(number: UInt32, process: DescribingProcess)] = []
+    var toDescribe: [String] = []
+    var lastDescription: UInt32 = 0
+    var templates: [(template: Template, waiting: [(request: SandboxRequest, log: StepLog)])] = []
 
     /// What an event is about: a sandbox and one of its descriptors, packed into the token of the event queue. Tokens of
     /// others are below `firstToken`.
-    private enum Source: UInt64 {
+    enum Source: UInt64 {
         case channel = 1
-        case process, memory, capture, template, learning
+        case process, memory, capture, template, learning, description
 
         func token(_ id: UInt32) -> UInt64 { (UInt64(id) + 1) << 8 | rawValue }
     }
@@ -71,7 +74,7 @@ package final class Keeper {
         }
     }
 
-    private func say(_ reply: WardenReply) { tell(reply, Descriptors(owning: [])) }
+    func say(_ reply: WardenReply) { tell(reply, Descriptors(owning: [])) }
 
     // MARK: what is asked
 
@@ -93,6 +96,8 @@ package final class Keeper {
                 guard let ready = try self.template(name, request, log) else { return }
                 template = ready
             }
+            // One that does not do its work is given up, whatever becomes of this sandbox.
+            defer { if let template, template.isLost { lose(template) } }
             let sandbox = try Sandbox.start(request, streams: streams, from: template, in: foundations, &log)
             kept.append(sandbox)
             watch(sandbox)
@@ -132,7 +137,7 @@ package final class Keeper {
         }
     }
 
-    private static func unknown(_ id: UInt32) -> Refusal { Refusal(.request, "there is no sandbox with the id \(id)") }
+    static func unknown(_ id: UInt32) -> Refusal { Refusal(.request, "there is no sandbox with the id \(id)") }
 
     package func signal(_ number: Int32, to process: UInt32 = 0, in id: UInt32) {
         sandbox(id)?.signal(process: process, number: number)
@@ -168,136 +173,6 @@ package final class Keeper {
         }
     }
 
-    // MARK: snapshots
-
-    /// - Parameter logs: the ends that its processes write their logs to, lent until this returns
-    package func capture(_ request: CaptureRequest, in id: UInt32, logs: [Int32]) {
-        do throws(Refusal) {
-            guard let sandbox = sandbox(id) else { throw Self.unknown(id) }
-            guard foundations.snapshots != nil else { throw Refusal(.state, "there is no directory for snapshots") }
-            if captures.contains(where: { $0.sandbox == id }) {
-                throw Refusal(.request, "the sandbox is being captured already")
-            }
-            let capture = try Capturing(request, of: sandbox, logs: logs, foundations)
-            do throws(SystemError) {
-                try queue.watch(capture.watched, token: Source.capture.token(id))
-            } catch {
-                throw Refusal(.step, "watch a capture: \(error)")
-            }
-            captures.append(capture)
-        } catch {
-            say(.notCaptured(id: id, error))
-        }
-    }
-
-    private func hearOfCapture(_ id: UInt32) {
-        guard let index = captures.firstIndex(where: { $0.sandbox == id }), let reply = captures[index].hear()
-        else { return }
-        let snapshot = captures.remove(at: index).snapshot
-        // What was loaded of one with this name is another one now.
-        if case .captured = reply { releaseSnapshot(snapshot) }
-        say(reply)
-    }
-
-    package func restore(_ id: UInt32, logs: [Int32]) {
-        do throws(Refusal) {
-            guard let sandbox = sandbox(id) else { throw Self.unknown(id) }
-            try sandbox.restore(logs: logs)
-        } catch {
-            say(.notRestored(id: id, error))
-        }
-    }
-
-    /// The template for a request; nothing when it is not ready yet: the request waits for it.
-    private func template(
-        _ name: String, _ request: SandboxRequest, _ log: StepLog
-    ) throws(Refusal) -> Template? {
-        if let index = templates.firstIndex(where: { $0.template.name == name }) {
-            guard templates[index].template.serves(request) else {
-                throw Refusal(.snapshot, "the snapshot \(name) belongs to other directories")
-            }
-            if templates[index].template.isReady { return templates[index].template }
-            templates[index].waiting.append((request, log))
-            return nil
-        }
-        let template = try Template(name, request, foundations)
-        do throws(SystemError) {
-            let (channel, process) = template.watched
-            try queue.watch(channel, token: Source.template.token(0))
-            try queue.watch(process, token: Source.template.token(0))
-        } catch {
-            throw Refusal(.step, "watch a template: \(error)")
-        }
-        templates.append((template, [(request, log)]))
-        return nil
-    }
-
-    /// One has loaded its snapshot, or is no more.
-    private func hearOfTemplates() {
-        for (template, waiting) in templates {
-            guard let result = template.hear() else { continue }
-            guard let index = templates.firstIndex(where: { $0.template === template }) else { continue }
-            switch result {
-            case .success:
-                templates[index].waiting = []
-                for (request, log) in waiting { create(request, streams: [], log) }
-            case .failure(let refusal):
-                templates.remove(at: index)
-                for (request, _) in waiting { say(.refused(id: request.id, refusal)) }
-            }
-        }
-    }
-
-    /// One at a time, and once for each snapshot: whoever comes too early comes again.
-    package func learn(_ id: UInt32) {
-        guard learning == nil, let sandbox = sandbox(id), let name = sandbox.snapshot, !foundations.hasLearned(name),
-            let process = try? LearningProcess(sandbox, foundations),
-            (try? queue.watch(process.watched, token: Source.learning.token(0))) != nil
-        else { return }
-        learning = process
-    }
-
-    /// What was learned is for those that are loaded from now on.
-    private func hearOfLearning() {
-        guard let done = learning else { return }
-        learning = nil
-        templates.removeAll { $0.template.name == done.snapshot && $0.waiting.isEmpty }
-    }
-
-    /// Gives up what is in memory of a snapshot. Sandboxes that were made from it go on.
-    package func releaseSnapshot(_ name: String) {
-        for (template, waiting) in templates where template.name == name {
-            for (request, _) in waiting {
-                say(.refused(id: request.id, Refusal(.snapshot, "the snapshot \(name) was given up")))
-            }
-        }
-        templates.removeAll { $0.template.name == name }
-    }
-
-    package func removeSnapshot(_ name: String) {
-        releaseSnapshot(name)
-        foundations.removeSnapshot(name)
-        say(.snapshotRemoved(name))
-    }
-
-    /// - Parameter name: an empty one asks for the list of all
-    package func describeSnapshot(_ name: String) {
-        do {
-            guard let json = try foundations.describeSnapshot(name) else { return say(.snapshotDescribed(name)) }
-            let file = try MemoryFile.make(named: "snapshot")
-            try Files.write(json, to: file.raw, named: "a description")
-            tell(.snapshotDescribed(name), Descriptors(owning: [file.release()]))
-        } catch {
-            // There is one, and it is none: the supervisor says why.
-            let reason = (error as? Refusal)?.message ?? "\(error)"
-            guard let file = try? MemoryFile.make(named: "snapshot"),
-                (try? Files.write(JSON.object([("problem", .text(reason))]).bytes, to: file.raw, named: "a reason"))
-                    != nil
-            else { return say(.snapshotDescribed(name)) }
-            tell(.snapshotDescribed(name), Descriptors(owning: [file.release()]))
-        }
-    }
-
     // MARK: what happens
 
     /// Waits for something to happen, sees to what concerns the sandboxes, and gives the caller its own tokens.
@@ -320,17 +195,18 @@ package final class Keeper {
             case .capture: hearOfCapture(id)
             case .template: hearOfTemplates()
             case .learning: hearOfLearning()
+            case .description: hearOfDescription(id)
             default: if let sandbox = sandbox(id) { handle(source, of: sandbox) }
             }
         }
         return tokens.filter { $0 < Self.firstToken }
     }
 
-    private func sandbox(_ id: UInt32) -> Sandbox? { kept.first { $0.id == id } }
+    func sandbox(_ id: UInt32) -> Sandbox? { kept.first { $0.id == id } }
 
     private func handle(_ source: Source, of sandbox: Sandbox) {
         switch source {
-        case .capture, .template, .learning: break
+        case .capture, .template, .learning, .description: break
         case .channel: sandbox.hear(tell)
         case .memory:
             sandbox.noticeShortage()
@@ -355,6 +231,7 @@ package final class Keeper {
         if !unwatched.isEmpty || kept.contains(where: { $0.isShortOfMemoryUntil != nil }) { return 2 }
         let times = [
             kept.lazy.compactMap { $0.deadline }.min(), foundations.removals.nextAttempt, sweeps.first?.latest,
+            nextOverdue,
         ]
         guard let next = times.lazy.compactMap({ $0 }).min() else { return -1 }
         let now = Clock.now
@@ -367,6 +244,7 @@ package final class Keeper {
             if let deadline = sandbox.deadline, deadline <= now { sandbox.end(because: .timedOut) }
             if sandbox.isShortOfMemoryUntil != nil { sandbox.endIfOutOfMemory() }
         }
+        endOverdueWork(now)
     }
 
     // MARK: the end

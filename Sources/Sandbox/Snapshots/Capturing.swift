@@ -1,7 +1,6 @@
 // The making of a snapshot, in a process of its own: it stops what runs in a sandbox for a moment and may then take its
 // time to write. Whatever becomes of it, the sandbox goes on.
 
-import Glibc
 import Linux
 import Snapshot
 package import Wire
@@ -10,10 +9,14 @@ package final class Capturing {
     package let sandbox: UInt32
     /// What it shall be called.
     package let snapshot: String
-    private let pid: Int32
-    private let process: FileDescriptor
+    private let helper: Helper
     private let channel: MessageSocket
+    private let foundations: Foundations
     package var watched: Int32 { channel.raw }
+    package var latest: UInt64 { helper.latest }
+
+    /// Longer than a supervisor waits: this is for a disk that hangs.
+    private static let limit: UInt64 = 120
 
     /// - Parameter logs: the ends that its processes write to, lent until this returns
     package init(
@@ -23,31 +26,23 @@ package final class Capturing {
         guard sandbox.waits, sandbox.hasStarted, !sandbox.isRestoring else {
             throw Refusal(.request, "the sandbox is not one that can be captured")
         }
-        (self.sandbox, snapshot) = (sandbox.id, request.snapshot)
+        (self.sandbox, snapshot, self.foundations) = (sandbox.id, request.snapshot, foundations)
         do throws(SystemError) {
             let identities = try logs.map { raw throws(SystemError) in try FileDetails(raw).identity }
             let ends = try MessageSocket.pair()
             channel = MessageSocket(raw: ends.here)
             let there = MessageSocket(raw: ends.there)
-            switch try Processes.fork(into: [], cgroup: nil) {
-            case .child:
-                try? Processes.dieWithParent()
+            helper = try Helper(seconds: Self.limit) {
                 let answer = Self.run(request, sandbox, identities, foundations)
                 try? there.send(answer.encoded())
-                _exit(0)
-            case .parent(let pid, let handle):
-                self.pid = pid
-                process = handle
             }
         } catch {
             throw Refusal(.step, "begin a capture: \(error)")
         }
     }
 
-    deinit {
-        try? Processes.signal(SIGKILL, to: process)
-        _ = try? Processes.wait(for: pid)
-    }
+    /// What a process that was killed has written of an image is nobody's.
+    deinit { foundations.clearDraft(of: snapshot, by: helper.end()) }
 
     /// What came of it, when it has.
     package func hear() -> WardenReply? {

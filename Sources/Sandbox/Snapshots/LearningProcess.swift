@@ -1,16 +1,17 @@
 // Notes for a snapshot what the first event of a clone has written to; in a process of its own, because a large plan takes
 // a while to read.
 
-import Glibc
 import Linux
 import Snapshot
 package import Wire
 
 package final class LearningProcess {
     package let snapshot: String
-    private let pid: Int32
-    private let process: FileDescriptor
-    package var watched: Int32 { process.raw }
+    private let helper: Helper
+    package var watched: Int32 { helper.process.raw }
+    package var latest: UInt64 { helper.latest }
+
+    private static let limit: UInt64 = 10
 
     package init(_ sandbox: Sandbox, _ foundations: Foundations) throws(Refusal) {
         guard let name = sandbox.request.snapshot, let first = sandbox.started.first, first.pid > 0 else {
@@ -19,23 +20,10 @@ package final class LearningProcess {
         snapshot = name
         let guardian = sandbox.pid
         do throws(SystemError) {
-            switch try Processes.fork(into: [], cgroup: nil) {
-            case .child:
-                try? Processes.dieWithParent()
-                try? Self.learn(name, first.pid, guardian, foundations)
-                _exit(0)
-            case .parent(let pid, let handle):
-                self.pid = pid
-                process = handle
-            }
+            helper = try Helper(seconds: Self.limit) { try? Self.learn(name, first.pid, guardian, foundations) }
         } catch {
             throw Refusal(.step, "look at what was written to: \(error)")
         }
-    }
-
-    deinit {
-        try? Processes.signal(SIGKILL, to: process)
-        _ = try? Processes.wait(for: pid)
     }
 
     private static func learn(_ name: String, _ inside: Int32, _ guardian: Int32, _ foundations: Foundations) throws {

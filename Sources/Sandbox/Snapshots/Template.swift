@@ -13,9 +13,15 @@ package import Wire
 package final class Template {
     package let name: String
     private let pid: Int32
+    private var hasEnded = false
     let process: FileDescriptor
     let channel: MessageSocket
     package private(set) var isReady = false
+    /// It does not do what it is there for, and nothing more is to be asked of it.
+    package private(set) var isLost = false
+    /// When it should have loaded its snapshot, on the monotonic clock; nothing when it has.
+    package var latest: UInt64? { isReady ? nil : latestReady }
+    private let latestReady = Clock.now + Template.longestLoad * 1_000_000_000
     private let request: SandboxRequest
 
     /// Whom it makes for: descriptors to watch.
@@ -26,7 +32,6 @@ package final class Template {
     package init(
         _ name: String, _ request: SandboxRequest, _ foundations: Foundations
     ) throws(Refusal) {
-        let image = try foundations.openSnapshots().open(name)
         let inputs = try Inputs(request, within: foundations.confinement)
         self.name = name
         self.request = request
@@ -37,7 +42,7 @@ package final class Template {
             let there = ends.there
             switch try Processes.fork(into: [], cgroup: nil) {
             case .child:
-                TemplateProcess(image, inputs, request, foundations, there).run()
+                TemplateProcess(name, inputs, request, foundations, there).run()
             case .parent(let pid, let handle):
                 self.pid = pid
                 process = handle
@@ -48,9 +53,26 @@ package final class Template {
         }
     }
 
-    deinit {
+    deinit { end() }
+
+    private func end() {
+        if hasEnded { return }
+        hasEnded = true
         try? Processes.signal(SIGKILL, to: process)
         _ = try? Processes.wait(for: pid)
+    }
+
+    /// Ends one that did not answer, and what it may have given birth to in this group without saying so: that is a child
+    /// of ours, and nobody else would wait for it.
+    func end(withChildIn group: String) {
+        end()
+        for child in StoppedProcesses.children(of: getpid()) {
+            guard let groups = try? Files.readText("/proc/\(child)/cgroup"),
+                groups.split(separator: "\n").contains(where: { $0.hasSuffix("/\(group)") })
+            else { continue }
+            try? Processes.signal(SIGKILL, toProcess: child)
+            _ = try? Processes.wait(for: child)
+        }
     }
 
     /// What it has to say about its loading: nil as long as it has not.
@@ -89,13 +111,37 @@ package final class Template {
         case .some(let group): raws.append(group.raw)
         case .none: break
         }
-        try channel.send(TemplateMessage.birth(request, block: block.index).encoded(), descriptors: raws)
-        guard case .message(var message) = try channel.receive(limit: TemplateMessage.longest),
-            case .born(let pid)? = try? TemplateMessage(decoding: message.bytes),
-            let handle = message.descriptors.next()
-        else { throw SystemError(call: "give birth", subject: "from the template of \(name)", code: ECHILD) }
-        return .parent(pid: pid, handle: handle)
+        do throws(SystemError) {
+            let message = TemplateMessage.birth(request, block: block.index).encoded()
+            try channel.send(message, descriptors: raws, block: false)
+            guard try channel.awaitMessage(milliseconds: Self.longestBirth) else { throw lost("does not answer") }
+            guard case .message(var answer) = try channel.receive(block: false, limit: TemplateMessage.longest) else {
+                throw lost("has ended")
+            }
+            switch try? TemplateMessage(decoding: answer.bytes) {
+            case .born(let pid)?:
+                guard let handle = answer.descriptors.next() else { throw lost("has forgotten the child") }
+                return .parent(pid: pid, handle: handle)
+            case .refused(let refusal)?: throw unborn("cannot: \(refusal.message)", ECANCELED)
+            default: throw lost("says something else")
+            }
+        } catch {
+            // Whatever else goes wrong, an answer may yet come, and be taken for that to another question.
+            if error.code != ECANCELED { isLost = true }
+            throw error
+        }
     }
+
+    private func lost(_ what: String) -> SystemError { unborn(what, ETIMEDOUT) }
+
+    private func unborn(_ what: String, _ code: Int32) -> SystemError {
+        SystemError(call: "ask", subject: "the template of \(name), which \(what)", code: code)
+    }
+
+    /// Seconds: a large image from a slow disk.
+    private static let longestLoad: UInt64 = 60
+    /// Milliseconds, of a fork: nothing else is done meanwhile.
+    private static let longestBirth: Int32 = 2000
 }
 
 /// What a keeper and a template say to each other.

@@ -6,17 +6,17 @@ import Snapshot
 import Wire
 
 struct TemplateProcess: ~Copyable {
-    private let image: ImageStore.Image
+    private let name: String
     private let inputs: Inputs
     private let request: SandboxRequest
     private let foundations: Foundations
     private let channel: Int32
 
     init(
-        _ image: consuming ImageStore.Image, _ inputs: consuming Inputs, _ request: SandboxRequest,
+        _ name: String, _ inputs: consuming Inputs, _ request: SandboxRequest,
         _ foundations: Foundations, _ channel: Int32
     ) {
-        self.image = image
+        self.name = name
         self.inputs = inputs
         self.request = request
         self.foundations = foundations
@@ -42,6 +42,7 @@ struct TemplateProcess: ~Copyable {
         } catch {
             throw Refusal(.step, "make a template: \(error)")
         }
+        let image = try foundations.openSnapshots().open(name)
         let here = try Binding(root: request.root, code: request.code, layers: request.layers)
         if let difference = here.difference(from: image.plan.binding) {
             throw Refusal(.snapshot, "the snapshot cannot be used here: \(difference)")

@@ -70,7 +70,10 @@ package struct ImageStore: ~Copyable {
         }
     }
 
-    package func clearDraft(of name: String) { try? Trees.remove("\(path)/.\(name).\(getpid())") }
+    /// - Parameter writer: the process that was writing it
+    package func clearDraft(of name: String, by writer: Int32 = getpid()) {
+        try? Trees.remove("\(path)/.\(name).\(writer)")
+    }
 
     /// Puts the whole image under its name, in place of one that was there: at any moment, also of one when the power
     /// goes, there is one of them or the other.
@@ -100,26 +103,53 @@ package struct ImageStore: ~Copyable {
 
     // MARK: reading
 
+    /// As it lies on the disk: nothing in it has been looked at.
+    package struct Unread: ~Copyable {
+        let name: String
+        let plan: [UInt8]
+        let pages: FileDescriptor
+        let pagesSize: UInt64
+        let touched: [UInt8]?
+    }
+
     package struct Image: ~Copyable {
         package let plan: Plan
         package let pages: FileDescriptor
         package let touched: TouchedPages
     }
 
-    package func open(_ name: String) throws(Refusal) -> Image {
+    package func open(_ name: String) throws(Refusal) -> Image { try unread(name).read() }
+
+    package func unread(_ name: String) throws(Refusal) -> Unread {
         if let problem = SnapshotName.problem(name) { throw Refusal(.snapshot, problem) }
-        do {
+        do throws(SystemError) {
             let file = try Files.open("\(path)/\(name)/plan", [.noFollow])
-            let plan = try PlanFile.decode(try Files.read(file, limit: PlanFile.longest, named: "plan"))
+            let plan = try Files.read(file, limit: PlanFile.longest, named: "plan")
             let pages = try Files.open("\(path)/\(name)/pages", [.noFollow])
-            guard try FileDetails(pages.raw).size == plan.pagesSize else {
+            let size = try FileDetails(pages.raw).size
+            return Unread(name: name, plan: plan, pages: pages, pagesSize: size, touched: touchedBytes(name))
+        } catch {
+            if error.code == ENOENT { throw Refusal(.snapshot, "there is no snapshot \(name)") }
+            throw Self.unusable(name, error)
+        }
+    }
+
+    fileprivate static func unusable(_ name: String, _ error: any Error) -> Refusal {
+        Refusal(.snapshot, "the snapshot \(name) cannot be used: \(error)")
+    }
+}
+
+extension ImageStore.Unread {
+    package consuming func read() throws(Refusal) -> ImageStore.Image {
+        do {
+            let decoded = try PlanFile.decode(plan)
+            guard pagesSize == decoded.pagesSize else {
                 throw PlanFile.Failure("its pages are not all there, or more than there were")
             }
-            return Image(plan: plan, pages: pages, touched: touched(name) ?? TouchedPages())
-        } catch let error as SystemError where error.code == ENOENT {
-            throw Refusal(.snapshot, "there is no snapshot \(name)")
+            let hint = touched.flatMap { TouchedPages(decoding: $0) }
+            return ImageStore.Image(plan: decoded, pages: pages, touched: hint ?? TouchedPages())
         } catch {
-            throw Refusal(.snapshot, "the snapshot \(name) cannot be used: \(error)")
+            throw ImageStore.unusable(name, error)
         }
     }
 }
@@ -127,43 +157,14 @@ package struct ImageStore: ~Copyable {
 extension ImageStore {
     /// Which pages a first event is known to write to; nothing when none has told yet.
     package func touched(_ name: String) -> TouchedPages? {
-        guard let bytes = try? Files.read("\(path)/\(name)/touched", limit: TouchedPages.longest) else { return nil }
-        return TouchedPages(decoding: bytes)
+        touchedBytes(name).flatMap { TouchedPages(decoding: $0) }
+    }
+
+    private func touchedBytes(_ name: String) -> [UInt8]? {
+        try? Files.read("\(path)/\(name)/touched", limit: TouchedPages.longest)
     }
 
     package func setTouched(_ pages: TouchedPages, of name: String) throws(SystemError) {
         try Trees.replace("\(path)/\(name)/touched", with: pages.encoded())
-    }
-}
-
-/// A sum over pages that finds accidents: what changed on a disk. Nobody but root can have written there.
-enum PageSum {
-    private static let chunk = 1 << 20
-
-    static func of(_ raw: Int32, size: UInt64) throws(SystemError) -> UInt64 {
-        var sum = UInt64(0x9e37_79b9_7f4a_7c15)
-        var done: UInt64 = 0
-        while done < size {
-            let bytes = try FileRegions.read(raw, at: done, count: Int(min(UInt64(chunk), size - done)))
-            if bytes.isEmpty { break }
-            sum = add(bytes, to: sum)
-            done += UInt64(bytes.count)
-        }
-        return sum
-    }
-
-    private static func add(_ bytes: [UInt8], to sum: UInt64) -> UInt64 {
-        unsafe bytes.withUnsafeBytes { buffer in
-            var lanes = (sum, ~sum)
-            for offset in stride(from: 0, to: buffer.count & ~15, by: 16) {
-                let one = unsafe buffer.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-                let other = unsafe buffer.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)
-                lanes.0 = (lanes.0 ^ one) &* 0xff51_afd7_ed55_8ccd
-                lanes.1 = (lanes.1 ^ other) &* 0xc4ce_b9fe_1a85_ec53
-                lanes.0 ^= lanes.0 >> 32
-                lanes.1 ^= lanes.1 >> 29
-            }
-            return lanes.0 &+ (lanes.1 << 1 | lanes.1 >> 63)
-        }
     }
 }

@@ -40,7 +40,9 @@ extension Capture {
     }
 
     /// A system call in which the thread waits is made again from its start. One that the kernel would go on with for
-    /// what was left of its time (-516) waits its whole time again: what was left stays behind in the kernel.
+    /// what was left of its time (-516) waits its whole time again: what was left stays behind in the kernel. To have the
+    /// thread go on with it and stop it once more would not tell either: the kernel gives the rest out only where the
+    /// program has asked for it, and there it is what the call begins with again, as in `sleep`.
     private static func restarting(_ registers: Registers, of pid: Int32) throws(SystemError) -> Registers {
         guard Int64(bitPattern: registers[.originalRAX]) >= 0 else { return registers }
         var registers = registers

@@ -69,6 +69,11 @@ package final class Capturing {
                 plan.memo = request.memo
                 plan.binding = try Binding(
                     root: sandbox.request.root, code: sandbox.request.code, layers: sandbox.request.layers)
+                do throws(SystemError) {
+                    try draft.pages.fold(&plan)
+                } catch {
+                    throw Refusal(.state, "fold the pages of a snapshot: \(error)")
+                }
                 var figures = CaptureFigures()
                 figures.processes = UInt32(plan.processes.count)
                 figures.threads = UInt32(plan.processes.reduce(0) { $0 + $1.threads.count })

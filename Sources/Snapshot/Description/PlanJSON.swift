@@ -7,6 +7,7 @@ extension Plan {
         .object([
             ("name", .text(name)), ("memo", .text(memo)), ("captured_at_ms", .number(capturedAtMS)),
             ("stopped_us", .number(stoppedUS)), ("bytes", .number(pagesSize)),
+            ("pages", .number(storedPages)), ("distinct_pages", .number(pagesSize >> 12)),
             ("kernel", .text(binding.kernel)), ("root", .text(binding.root)), ("code", .text(binding.code)),
             ("layers", .list(binding.layers.map { .text($0.words) })),
             ("processes", .list(processes.map(\.json))), ("files", .list(files.map(\.json))),

@@ -84,7 +84,10 @@ package struct ImageStore: ~Copyable {
             plan.pagesSize = draft.pages.size
             plan.pagesSum = try PageSum.of(draft.pages.raw, size: plan.pagesSize)
             let file = try Files.open("\(draft.directory)/plan", [.write, .create, .exclusive], mode: 0o600)
-            try Files.write(PlanFile.encode(plan), to: file.raw, named: "plan")
+            let bytes = try PlanFile.encode(plan)
+            // What could not be read again is refused now, with its reason.
+            _ = try PlanFile.decode(bytes)
+            try Files.write(bytes, to: file.raw, named: "plan")
             try FileRegions.synchronize(file.raw)
             // Its names are on the disk before its own is, or a directory could be found that has not all of them.
             try Files.synchronizeNames(in: draft.directory)

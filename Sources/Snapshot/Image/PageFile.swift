@@ -37,6 +37,8 @@ package final class PageFile {
         return runs
     }
 
+    func shorten(to size: UInt64) { self.size = size }
+
     /// All that was written, on the disk, and long enough for its last page.
     package func finish() throws(SystemError) {
         try FileRegions.setSize(file.raw, size)

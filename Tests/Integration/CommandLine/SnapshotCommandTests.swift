@@ -30,6 +30,9 @@ struct SnapshotCommands {
         let json = try JSON(parsing: Array(try server.martlet("snapshot", "inspect", "f", "--json").output.utf8))
         #expect(json["state"]?.text == "ready" && json["image"]?.object?.isEmpty == false, "\(json.line)")
         #expect(json["image"]?["memo"] == nil)
+        let pages = try #require(json["image"]?["pages"]?.integer)
+        let distinct = try #require(json["image"]?["distinct_pages"]?.integer)
+        #expect(distinct > 0 && distinct <= pages)
         let inspected = try server.martlet("snapshot", "inspect", "f")
         #expect(inspected.output.contains("state: ready\n") && inspected.output.contains("image\n"), "\(inspected)")
         for (mode, started) in [("restore", "restored"), ("cold", "cold"), ("warm", "warm")] {

@@ -45,7 +45,7 @@ final class HazardTests {
     }
 
     private static func take(_ language: Language) throws -> Clones {
-        let server = try ServerUnderTest()
+        let server = try ServerUnderTest(["--log", "text"])
         try deploy(language, to: server, .object([]))
         let made = try server.request("POST", "/v1/functions/hazards/snapshot")
         guard made.status == 201 else { throw Program.Failure(description: made.text) }
@@ -58,7 +58,7 @@ final class HazardTests {
             let answer = try server.invoke("hazards", "{}", [("Martlet-Start", "restore")])
             asked.append(begin...now())
             guard answer.reply.field("martlet-started") == "restored" else {
-                throw Program.Failure(description: "not restored: \(answer)")
+                throw Program.Failure(description: "not restored: \(answer) \(try server.end())")
             }
             if answer.isError { throw Program.Failure(description: "a clone fails: \(answer)") }
             answers.append(answer)

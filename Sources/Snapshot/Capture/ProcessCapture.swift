@@ -25,7 +25,7 @@ extension Capture {
         for thread in stopped.threads { state.threads.append(try capture(thread, of: pid, with: calls)) }
         state.layout = [
             stat.address(26), stat.address(27), stat.address(45), stat.address(46), stat.address(47),
-            UInt64(try main.call(SystemCallNumber.brk, [0], with: calls.instruction)), stat.address(28),
+            UInt64(try main.call(Call.brk, [0], with: calls.instruction)), stat.address(28),
             stat.address(48), stat.address(49), stat.address(50), stat.address(51),
         ]
         state.auxiliary = try Files.read("/proc/\(pid)/auxv", limit: 1024)
@@ -40,12 +40,12 @@ extension Capture {
         state.oomScore = Int32(try Files.readText("/proc/\(pid)/oom_score_adj").dropLast()) ?? 0
         state.coreFilter = String(try Files.readText("/proc/\(pid)/coredump_filter").dropLast())
         state.hasNoHugePages =
-            try main.call(SystemCallNumber.prctl, [Control.getHugePagesOff], with: calls.instruction) == 1
+            try main.call(Call.prctl, [Control.getHugePagesOff], with: calls.instruction) == 1
         state.keepsCapabilities =
-            try main.call(SystemCallNumber.prctl, [Control.getKeepsCapabilities], with: calls.instruction) == 1
-        state.isDumpable = try main.call(SystemCallNumber.prctl, [Control.getDumpable], with: calls.instruction) == 1
+            try main.call(Call.prctl, [Control.getKeepsCapabilities], with: calls.instruction) == 1
+        state.isDumpable = try main.call(Call.prctl, [Control.getDumpable], with: calls.instruction) == 1
         state.isSubreaper =
-            try calls.ask(main, SystemCallNumber.prctl, [Control.getSubreaper, calls.scratch], length: 8)[0] & 1 == 1
+            try calls.ask(main, Call.prctl, [Control.getSubreaper, calls.scratch], length: 8)[0] & 1 == 1
         try captureSignals(main, status, calls, &state)
         try captureTimers(stopped, main, calls, &state)
         state.limits = try Self.limits(of: pid)
@@ -60,7 +60,7 @@ extension Capture {
             var action = SignalAction()
             action.signal = UInt32(signal)
             action.words = try calls.ask(
-                main, SystemCallNumber.rtSigaction, [signal, 0, calls.scratch, 8], length: 32)
+                main, Call.rtSigaction, [signal, 0, calls.scratch, 8], length: 32)
             state.actions.append(action)
         }
         state.pending = try main.pendingSignals(shared: true).map(SignalInformation.init(bytes:))
@@ -70,7 +70,7 @@ extension Capture {
         _ stopped: StoppedProcess, _ main: TracedThread, _ calls: InsideCalls, _ state: inout ProcessState
     ) throws(SystemError) {
         for which in UInt64(0)...2 {
-            let times = try calls.ask(main, SystemCallNumber.getitimer, [which, calls.scratch], length: 32)
+            let times = try calls.ask(main, Call.getitimer, [which, calls.scratch], length: 32)
             state.intervalTimers += [times[0] * 1_000_000 + times[1], times[2] * 1_000_000 + times[3]]
         }
         // ID: 0 / signal: 14/0000… / notify: signal/pid.3 / ClockID: 1
@@ -100,7 +100,7 @@ extension Capture {
                 }
                 timer.clock = Int32(parts[1]) ?? 0
                 timer.times = try calls.ask(
-                    main, SystemCallNumber.timerGettime, [UInt64(timer.id), calls.scratch], length: 32)
+                    main, Call.timerGettime, [UInt64(timer.id), calls.scratch], length: 32)
                 state.timers.append(timer)
                 timer = PosixTimer()
             default: break

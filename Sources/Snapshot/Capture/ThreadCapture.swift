@@ -21,15 +21,15 @@ extension Capture {
         state.sequencesSignature = sequences.signature
         let robust = try thread.robustList()
         (state.robustHead, state.robustLength) = (robust.head, robust.length)
-        let stack = try calls.ask(thread, SystemCallNumber.sigaltstack, [0, calls.scratch], length: 24)
+        let stack = try calls.ask(thread, Call.sigaltstack, [0, calls.scratch], length: 24)
         (state.stackAddress, state.stackFlags, state.stackSize) = (stack[0], stack[1] & 0xffff_ffff, stack[2])
         state.clearedWord = try calls.ask(
-            thread, SystemCallNumber.prctl, [Control.getTIDAddress, calls.scratch], length: 8)[0]
+            thread, Call.prctl, [Control.getTIDAddress, calls.scratch], length: 8)[0]
         state.parentDeathSignal = UInt32(
             truncatingIfNeeded: try calls.ask(
-                thread, SystemCallNumber.prctl, [Control.getParentDeathSignal, calls.scratch], length: 8)[0] & 0xff)
+                thread, Call.prctl, [Control.getParentDeathSignal, calls.scratch], length: 8)[0] & 0xff)
         state.timerSlack = UInt64(
-            try thread.call(SystemCallNumber.prctl, [Control.getTimerSlack], with: calls.instruction))
+            try thread.call(Call.prctl, [Control.getTimerSlack], with: calls.instruction))
         state.pending = try thread.pendingSignals(shared: false).map(SignalInformation.init(bytes:))
         state.nice = Int32(truncatingIfNeeded: stat[19])
         state.inputPriority = UInt32(max(0, Scheduling.inputPriority(of: thread.tid)))
@@ -88,16 +88,6 @@ extension Capture {
         let number = (1...4).reduce(UInt64(0)) { $0 | UInt64(bytes[$1]) << UInt64(($1 - 1) * 8) }
         return restartable.contains(number) ? number : nil
     }
-}
-
-enum SystemCallNumber {
-    static let rtSigaction = 13
-    static let getitimer = 36
-    static let brk = 12
-    static let sigaltstack = 131
-    static let prctl = 157
-    static let timerGettime = 224
-    static let personality = 135
 }
 
 enum Control {

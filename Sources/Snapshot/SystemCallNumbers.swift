@@ -1,7 +1,8 @@
-// The numbers of the system calls that the steps of a restore make, on x86-64.
+// The numbers of the system calls that the steps of a restore make, and a process while it is captured, on x86-64.
 
 enum Call {
     static let read = 0, write = 1, close = 3, lseek = 8, mmap = 9, mprotect = 10, munmap = 11
+    static let brk = 12, getitimer = 36, sigaltstack = 131, timerGettime = 224
     static let rtSigaction = 13, rtSigprocmask = 14, pread = 17, mremap = 25, madvise = 28, sendfile = 40
     static let setitimer = 38, socket = 41, connect = 42, bind = 49, listen = 50, socketpair = 53, fcntl = 72
     static let setsockopt = 54, shutdown = 48

@@ -105,18 +105,19 @@ let package = Package(
         .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "Wire"], swiftSettings: strict),
 
         // With root: drives the built programs from outside. Attacks is what must not get through.
+        .target(name: "SubjectCalls", path: "Tests/Subjects/Calls", swiftSettings: strict),
         .target(
             name: "CAttacks", path: "Tests/Subjects/CAttacks",
             cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .executableTarget(
-            name: "attacks", dependencies: ["CAttacks"], path: "Tests/Subjects/Attacks", swiftSettings: strict,
-            linkerSettings: staticLink),
+            name: "attacks", dependencies: ["CAttacks", "SubjectCalls"], path: "Tests/Subjects/Attacks",
+            swiftSettings: strict, linkerSettings: staticLink),
         // One tiny program for each thing that a snapshot must carry over.
         .target(
             name: "CZoo", path: "Tests/Subjects/CZoo",
             cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .executableTarget(
-            name: "zoo", dependencies: ["CZoo"], path: "Tests/Subjects/Zoo", swiftSettings: strict,
+            name: "zoo", dependencies: ["CZoo", "SubjectCalls"], path: "Tests/Subjects/Zoo", swiftSettings: strict,
             linkerSettings: staticLink),
         .executableTarget(
             name: "static-c", path: "Tests/Subjects/StaticC",

@@ -3,23 +3,7 @@
 
 internal import CAttacks
 import Glibc
-
-/// What can stand as an argument: a number, or something whose address is passed.
-protocol Argument {
-    func withWord(_ body: (Int) -> Int) -> Int
-}
-
-extension Int: Argument {
-    func withWord(_ body: (Int) -> Int) -> Int { body(self) }
-}
-
-extension Int32: Argument {
-    func withWord(_ body: (Int) -> Int) -> Int { body(Int(self)) }
-}
-
-extension String: Argument {
-    func withWord(_ body: (Int) -> Int) -> Int { unsafe withCString { body(Int(bitPattern: $0)) } }
-}
+internal import SubjectCalls
 
 extension [UInt64]: Argument {
     func withWord(_ body: (Int) -> Int) -> Int {
@@ -50,12 +34,7 @@ extension [UInt64]: Argument {
 }
 
 func call(_ number: Int32, _ arguments: any Argument...) -> Int {
-    func pass(_ words: [Int]) -> Int {
-        if words.count < arguments.count { return arguments[words.count].withWord { pass(words + [$0]) } }
-        let all = words + Array(repeating: 0, count: 6 - words.count)
-        return attack_call(Int(number), all[0], all[1], all[2], all[3], all[4], all[5])
-    }
-    return pass([])
+    withWords(arguments) { attack_call(Int(number), $0[0], $0[1], $0[2], $0[3], $0[4], $0[5]) }
 }
 
 // MARK: - Files

@@ -2,6 +2,7 @@
 
 internal import CZoo
 import Glibc
+internal import SubjectCalls
 
 struct Descriptor: Argument, Sendable, Equatable {
     let number: Int

@@ -2,6 +2,7 @@
 
 internal import CZoo
 import Glibc
+internal import SubjectCalls
 
 /// Something that may be replaced, by one thread alone.
 final class Box<Value>: @unchecked Sendable {

@@ -2,6 +2,7 @@
 
 internal import CZoo
 import Glibc
+internal import SubjectCalls
 
 let page = 4096
 

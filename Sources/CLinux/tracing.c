@@ -127,6 +127,8 @@ static void take_address(const struct sockaddr_storage *from, socklen_t length, 
         about->name_length = length > offsetof(struct sockaddr_un, sun_path)
                                  ? (uint32_t)(length - offsetof(struct sockaddr_un, sun_path))
                                  : 0;
+        // A path that fills its room is given out with one byte more, a zero behind its end.
+        if (about->name_length > sizeof about->name) about->name_length = sizeof about->name;
         memcpy(about->name, local->sun_path, about->name_length);
     }
 }

@@ -94,3 +94,23 @@ import Testing
         }
     }
 }
+
+@Suite struct SocketDescriptions {
+    /// The kernel gives such a path out with one byte more than there is room for.
+    @Test func aPathThatFillsItsRoomIsWhole() throws {
+        let text = Array("/tmp/martlet-\(getpid())-".utf8)
+        let path = text + Array(repeating: UInt8(ascii: "x"), count: 108 - text.count)
+        let address = unsafe withUnsafeBytes(of: sa_family_t(AF_UNIX)) { unsafe Array($0) } + path
+        let listener = FileDescriptor(owning: socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0))
+        let client = FileDescriptor(owning: socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0))
+        defer { try? Files.remove(String(decoding: path, as: UTF8.self)) }
+        try unsafe address.withUnsafeBytes { bytes in
+            let place = unsafe bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
+            try #require(unsafe bind(listener.raw, place, 110) == 0 && listen(listener.raw, 1) == 0)
+            try #require(unsafe connect(client.raw, place, 110) == 0)
+        }
+        let (one, other) = (try SocketDetails(listener.raw), try SocketDetails(client.raw))
+        #expect(one.name == path && one.listens && !one.isConnected)
+        #expect(other.name == path && !other.listens && other.isConnected)
+    }
+}

@@ -9,6 +9,8 @@ final class TreeCapture {
     private var inodes: [UInt64: String] = [:]
     private let pages: PageFile
     var room: UInt64 = 512 << 20
+    /// No name that a restore could give in one call is longer. Directories may lie in each other without such an end.
+    private static let longestPath = 4095
 
     init(_ pages: PageFile) { self.pages = pages }
 
@@ -38,6 +40,9 @@ final class TreeCapture {
             }
             var entry = TreeEntry()
             entry.path = "\(path)/\(name)"
+            guard entry.path.utf8.count <= Self.longestPath else {
+                throw Refusal(.snapshot, "a path below \(path.prefix(64)) is longer than \(Self.longestPath) bytes")
+            }
             entry.mode = UInt32(about.mode & 0o7777)
             (entry.seconds, entry.nanoseconds) = (about.modifiedSeconds, about.modifiedNanoseconds)
             if about.links > 1, about.type != 0o040000, let first = inodes[about.inode] {

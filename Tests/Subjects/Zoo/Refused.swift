@@ -6,6 +6,16 @@ import Glibc
 
 extension Subject {
     static let refusals: [Subject] = [
+        Subject("deep-directories", "directories in each other, deeper than any path leads", refused: "is longer than")
+        {
+            try must("chdir", call(__NR_chdir, "/tmp"))
+            for _ in 0..<3000 {
+                try makeDirectory("d")
+                try must("chdir", call(__NR_chdir, "d"))
+            }
+            try must("chdir", call(__NR_chdir, "/tmp"))
+            return { _ in _ = try names(in: "/tmp/d") }
+        },
         Subject("shared-memory-attached", "a System V segment of shared memory, attached", refused: "shared memory") {
             let segment = try must("shmget", call(__NR_shmget, 0, 4 * page, 0o1600))
             let place = UnsafeWords(try must("shmat", call(__NR_shmat, segment, 0, 0)))

@@ -31,6 +31,7 @@
 
 #define SAME(name) _Static_assert(CLINUX_##name == name, #name)
 SAME(PTRACE_SEIZE); SAME(PTRACE_INTERRUPT); SAME(PTRACE_DETACH); SAME(PTRACE_SINGLESTEP); SAME(PTRACE_GETSIGMASK);
+SAME(PTRACE_CONT); SAME(PTRACE_SETSIGMASK); SAME(PTRACE_EVENT_STOP);
 SAME(PTRACE_O_SUSPEND_SECCOMP);
 SAME(NT_PRSTATUS); SAME(NT_X86_XSTATE); SAME(KCMP_FILE);
 SAME(MAP_SHARED); SAME(MAP_PRIVATE); SAME(MAP_FIXED); SAME(MAP_ANONYMOUS); SAME(MAP_GROWSDOWN); SAME(MAP_NORESERVE);
@@ -55,9 +56,10 @@ long clinux_set_registers(int32_t tid, int32_t kind, const void *bytes, uint64_t
     return outcome < 0 ? outcome : (long)part.iov_len;
 }
 
-long clinux_pending_signals(int32_t tid, int32_t shared, void *bytes) {
+long clinux_pending_signals(int32_t tid, int32_t shared, uint64_t first, void *bytes) {
     _Static_assert(sizeof(siginfo_t) == 128, "a signal is 128 bytes");
-    struct { uint64_t offset; uint32_t flags; int32_t count; } arguments = {.flags = shared ? 1 : 0, .count = 32};
+    struct { uint64_t offset; uint32_t flags; int32_t count; } arguments = {
+        .offset = first, .flags = shared ? 1 : 0, .count = 32};
     return clinux_ptrace(PTRACE_PEEKSIGINFO, tid, (uintptr_t)&arguments, (uintptr_t)bytes);
 }
 

@@ -18,12 +18,23 @@ package struct TracedThread: Sendable {
         try Kernel.check(clinux_ptrace(CLINUX_PTRACE_INTERRUPT, tid, 0, 0), "ptrace", "interrupt \(tid)")
     }
 
-    /// False when it has ended instead.
+    /// Waits until it stands still as it was told to. False when it has ended instead.
     package func awaitStop() throws(SystemError) -> Bool {
+        while true {
+            guard let stop = try nextStop() else { return false }
+            if stop.isOwn { return true }
+            // A signal was on its way to it and comes first: kept from it here, it would be lost.
+            try Kernel.check(clinux_ptrace(CLINUX_PTRACE_CONT, tid, 0, UInt64(stop.signal)), "ptrace", "go on")
+        }
+    }
+
+    /// Why it stands still: with a signal, or for its tracer. Nil when it has ended instead.
+    private func nextStop() throws(SystemError) -> (signal: Int32, isOwn: Bool)? {
         var status: Int32 = 0
         let thread = tid
         try Kernel.check(unsafe clinux_wait_stopped(thread, &status), "waitpid", String(tid))
-        return status & 0xff == 0x7f
+        guard status & 0xff == 0x7f else { return nil }
+        return (status >> 8 & 0xff, Int(status >> 16) == CLINUX_PTRACE_EVENT_STOP)
     }
 
     package func letGo() {
@@ -66,16 +77,32 @@ package struct TracedThread: Sendable {
         return mask
     }
 
-    /// Signals on their way to it, or with `shared` to any thread of its process; 128 bytes each.
-    package func pendingSignals(shared: Bool) throws(SystemError) -> [[UInt8]] {
+    private func setSignalMask(_ mask: UInt64) throws(SystemError) {
+        var mask = mask
         let thread = tid
-        var result = 0
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 32 * 128) { buffer, filled in
-            result = unsafe clinux_pending_signals(thread, shared ? 1 : 0, buffer.baseAddress)
-            filled = max(0, result) * 128
+        let result = unsafe withUnsafeMutablePointer(to: &mask) {
+            clinux_ptrace(CLINUX_PTRACE_SETSIGMASK, thread, 8, UInt64(UInt(bitPattern: $0)))
         }
-        try Kernel.check(result, "ptrace", "look at signals")
-        return (0..<result).map { Array(bytes[$0 * 128..<($0 + 1) * 128]) }
+        try Kernel.check(result, "ptrace", "set signal mask")
+    }
+
+    /// Signals on their way to it, or with `shared` to any thread of its process; 128 bytes each. Of more than `most` there
+    /// are a few more than that.
+    package func pendingSignals(shared: Bool, most: Int) throws(SystemError) -> [[UInt8]] {
+        let thread = tid
+        var signals: [[UInt8]] = []
+        while signals.count <= most {
+            var result = 0
+            let first = UInt64(signals.count)
+            let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 32 * 128) { buffer, filled in
+                result = unsafe clinux_pending_signals(thread, shared ? 1 : 0, first, buffer.baseAddress)
+                filled = max(0, result) * 128
+            }
+            try Kernel.check(result, "ptrace", "look at signals")
+            if result == 0 { break }
+            signals += (0..<result).map { Array(bytes[$0 * 128..<($0 + 1) * 128]) }
+        }
+        return signals
     }
 
     /// Where it has registered for restartable sequences: address, length and signature. All zero when it has not.
@@ -98,19 +125,40 @@ package struct TracedThread: Sendable {
         return (head, length)
     }
 
-    /// Has it make a system call, with the instruction for that at `instruction`, and puts everything back.
+    /// Has it make a system call, with the instruction for that at `instruction`, and puts everything back. Signals are held
+    /// off meanwhile: the next stop would be for one of them, before the call, and the signal lost.
     package func call(
         _ number: Int, _ arguments: [UInt64], with instruction: UInt64
     ) throws(SystemError) -> Int {
-        let before = try registers()
+        let (before, mask) = (try registers(), try signalMask())
         var changed = before
         changed.prepareCall(number, arguments, instruction)
-        try setRegisters(changed)
-        try Kernel.check(clinux_ptrace(CLINUX_PTRACE_SINGLESTEP, tid, 0, 0), "ptrace", "step")
-        guard try awaitStop() else { throw SystemError(call: "ptrace", subject: "step", code: ESRCH) }
-        let result = Int(bitPattern: UInt(try registers()[.rax]))
-        try setRegisters(before)
-        return result
+        do throws(SystemError) {
+            // But for the one that tells of the step: where that is held off, the kernel takes its handler away.
+            try setSignalMask(~(1 << UInt64(SIGTRAP - 1)))
+            try setRegisters(changed)
+            try step()
+            let result = Int(bitPattern: UInt(try registers()[.rax]))
+            try setRegisters(before)
+            try setSignalMask(mask)
+            return result
+        } catch {
+            try? setRegisters(before)
+            try? setSignalMask(mask)
+            throw error
+        }
+    }
+
+    private func step() throws(SystemError) {
+        while true {
+            try Kernel.check(clinux_ptrace(CLINUX_PTRACE_SINGLESTEP, tid, 0, 0), "ptrace", "step")
+            guard let stop = try nextStop() else { throw SystemError(call: "ptrace", subject: "step", code: ESRCH) }
+            if stop.isOwn { continue }
+            guard stop.signal == SIGTRAP else {
+                throw SystemError(call: "ptrace", subject: "step, but for signal \(stop.signal)", code: EBUSY)
+            }
+            return
+        }
     }
 }
 

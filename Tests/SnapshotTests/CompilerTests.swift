@@ -39,6 +39,12 @@ import Wire
         #expect(words == "process \(Sample.pid + 9) was ended by a signal and has not been waited for")
     }
 
+    @Test func aTimerWithAHighNumber() throws {
+        #expect(try refusal { $0.processes[0].timers[0].id = 255 } == nil)
+        #expect(
+            try refusal { $0.processes[0].timers[0].id = 256 } == "a timer has a number above 255 (timer_create)")
+    }
+
     @Test func tooManyProcessesWithThreads() throws {
         func siblings(_ count: Int) throws -> String? {
             try refusal { plan in

@@ -6,8 +6,11 @@ enum : long {
     CLINUX_PTRACE_SEIZE = 0x4206,
     CLINUX_PTRACE_INTERRUPT = 0x4207,
     CLINUX_PTRACE_DETACH = 17,
+    CLINUX_PTRACE_CONT = 7,
     CLINUX_PTRACE_SINGLESTEP = 9,
     CLINUX_PTRACE_GETSIGMASK = 0x420a,
+    CLINUX_PTRACE_SETSIGMASK = 0x420b,
+    CLINUX_PTRACE_EVENT_STOP = 128,
     CLINUX_PTRACE_GET_RSEQ_CONFIGURATION = 0x420f,
     CLINUX_PTRACE_O_SUSPEND_SECCOMP = 1 << 21,
 };
@@ -22,8 +25,9 @@ long clinux_ptrace(long request, int32_t tid, uint64_t address, uint64_t data);
 /// PTRACE_GETREGSET or SETREGSET: how many bytes were filled or taken.
 long clinux_get_registers(int32_t tid, int32_t kind, void *bytes, uint64_t count);
 long clinux_set_registers(int32_t tid, int32_t kind, const void *bytes, uint64_t count);
-/// Signals that are pending for a thread, or with `shared` for its process: 128 bytes each, at most 32.
-long clinux_pending_signals(int32_t tid, int32_t shared, void *bytes);
+/// Signals that are pending for a thread, or with `shared` for its process, but for the first ones: 128 bytes each, at
+/// most 32.
+long clinux_pending_signals(int32_t tid, int32_t shared, uint64_t first, void *bytes);
 /// Waits for a traced thread to stop. The status as of waitpid.
 long clinux_wait_stopped(int32_t tid, int32_t *status);
 long clinux_robust_list(int32_t tid, uint64_t *head, uint64_t *length);

@@ -53,7 +53,7 @@ extension Capture {
 
     private func captureSignals(
         _ main: TracedThread, _ status: [String: [String]], _ calls: InsideCalls, _ state: inout ProcessState
-    ) throws(SystemError) {
+    ) throws {
         func mask(_ key: String) -> UInt64 { UInt64(status[key]?.first ?? "0", radix: 16) ?? 0 }
         let special = mask("SigCgt") | mask("SigIgn")
         for signal in UInt64(1)...64 where special >> (signal - 1) & 1 == 1 {
@@ -63,7 +63,7 @@ extension Capture {
                 main, Call.rtSigaction, [signal, 0, calls.scratch, 8], length: 32)
             state.actions.append(action)
         }
-        state.pending = try main.pendingSignals(shared: true).map(SignalInformation.init(bytes:))
+        state.pending = try Self.pending(main, shared: true)
     }
 
     private func captureTimers(

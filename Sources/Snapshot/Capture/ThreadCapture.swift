@@ -7,7 +7,7 @@ import Wire
 extension Capture {
     func capture(
         _ thread: TracedThread, of pid: Int32, with calls: InsideCalls
-    ) throws(SystemError) -> ThreadState {
+    ) throws -> ThreadState {
         var state = ThreadState()
         let status = try ProcFile.values("/proc/\(pid)/task/\(thread.tid)/status")
         let stat = try ProcFile.stat(of: pid, thread: thread.tid)
@@ -30,13 +30,21 @@ extension Capture {
                 thread, Call.prctl, [Control.getParentDeathSignal, calls.scratch], length: 8)[0] & 0xff)
         state.timerSlack = UInt64(
             try thread.call(Call.prctl, [Control.getTimerSlack], with: calls.instruction))
-        state.pending = try thread.pendingSignals(shared: false).map(SignalInformation.init(bytes:))
+        state.pending = try Self.pending(thread, shared: false)
         state.nice = Int32(truncatingIfNeeded: stat[19])
         state.inputPriority = UInt32(max(0, Scheduling.inputPriority(of: thread.tid)))
         let processors = try Scheduling.processors(of: thread.tid)
         if processors != (try Scheduling.processors(of: guardian)) { state.processors = processors }
         state.policy = UInt32(truncatingIfNeeded: stat[41])
         return state
+    }
+
+    static func pending(_ thread: TracedThread, shared: Bool) throws -> [SignalInformation] {
+        let signals = try thread.pendingSignals(shared: shared, most: Plan.Limits.pending)
+        guard signals.count <= Plan.Limits.pending else {
+            throw Refusal(.snapshot, "more than \(Plan.Limits.pending) signals wait for it")
+        }
+        return signals.map(SignalInformation.init(bytes:))
     }
 
     /// A system call in which the thread waits is made again from its start. One that the kernel would go on with for

@@ -47,6 +47,7 @@ package struct Plan: Visited, Sendable {
         static let entries = 65_536
         static let payload = 1 << 20
         static let vector = 16_384
+        static let pending = 64
     }
 }
 

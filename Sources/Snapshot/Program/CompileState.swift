@@ -87,14 +87,22 @@ extension Compiler {
 
     // MARK: timers
 
-    mutating func timers(_ state: ProcessState) {
+    /// Every number below is passed over by two system calls.
+    private static let highestTimer: UInt32 = 255
+
+    mutating func timers(_ state: ProcessState) throws(Refusal) {
         for which in 0..<3 where state.intervalTimers.count == 6 {
             let (interval, left) = (state.intervalTimers[which * 2], state.intervalTimers[which * 2 + 1])
-            if left == 0 { continue }
-            let values = program.put([interval / 1_000_000, interval % 1_000_000, left / 1_000_000, left % 1_000_000])
+            // One that has just gone off stands still until its signal is taken: it goes on from there.
+            let next = left > 0 ? left : interval
+            if next == 0 { continue }
+            let values = program.put([interval / 1_000_000, interval % 1_000_000, next / 1_000_000, next % 1_000_000])
             program.add("set an interval timer", Call.setitimer, .number(which), .data(values), .value(0))
         }
-        guard let last = state.timers.map(\.id).max(), last < 256 else { return }
+        guard let last = state.timers.map(\.id).max() else { return }
+        guard last <= Self.highestTimer else {
+            throw Refusal(.snapshot, "a timer has a number above \(Self.highestTimer) (timer_create)")
+        }
         // Numbers are given out in order: those in between are given up again.
         let made = program.put32([0])
         for id in 0...last {

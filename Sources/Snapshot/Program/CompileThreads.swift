@@ -21,7 +21,7 @@ extension Compiler {
         for (place, thread) in others.enumerated() { made.append(makeThread(thread, place)) }
         own(main, of: state, isFirst: true)
         // Some of them are for a thread.
-        timers(state)
+        try timers(state)
         setCapabilities("give up the right to restore", 0)
         program.add("keep rights, or none", Call.prctl, .value(8), .value(state.keepsCapabilities ? 1 : 0))
         connectToRuntimeAPI(state, index)

@@ -95,6 +95,40 @@ extension Subject {
                 try waiter.worker.signal(number)
             }
         },
+        Subject("signal-pending-many", "48 signals wait, more than the kernel tells of at once") {
+            try must("sigaction", zoo_handle(50, restart, 0))
+            let bit: UInt64 = 1 << 49
+            try setSignalMask(bit)
+            for _ in 0..<48 { try signalProcess(50) }
+            return { _ in
+                let count = zoo_notes(50).count
+                try setSignalMask(0)
+                try expect("how often the handler ran", zoo_notes(50).count - count, is: 48)
+                try setSignalMask(bit)
+                for _ in 0..<48 { try signalProcess(50) }
+            }
+        },
+        Subject("signal-pending-too-many", "100 signals wait", refused: "signals wait for it") {
+            try must("sigaction", zoo_handle(50, restart, 0))
+            try setSignalMask(1 << 49)
+            for _ in 0..<100 { try signalProcess(50) }
+            return { _ in }
+        },
+        Subject("signal-storm", "signals come every millisecond, also while it is captured") {
+            let stack = try Region(pages: 16)
+            try setAlternateStack(stack)
+            try must("sigaction", zoo_handle(SIGALRM, UInt32(SA_ONSTACK) | restart, SIGUSR2))
+            let handler = try action(Int(SIGALRM))
+            try must("setitimer", call(__NR_setitimer, 0, Buffer(words: [0, 1000, 0, 1000]), 0))
+            return { _ in
+                let old = Buffer(24)
+                try must("sigaltstack", call(__NR_sigaltstack, 0, old))
+                try expect("the stack", old.words, is: [UInt64(stack.address), 0, UInt64(stack.size)])
+                try expect("the handler", try action(Int(SIGALRM)), is: handler)
+                let count = zoo_notes(SIGALRM).count
+                try eventually("they come") { zoo_notes(SIGALRM).count >= count + 3 }
+            }
+        },
         Subject("signal-alternate-stack", "a handler on a stack of its own") {
             let stack = try Region(pages: 16)
             try setAlternateStack(stack)

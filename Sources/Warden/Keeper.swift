@@ -84,8 +84,10 @@ package final class Keeper {
         var log = log
         do throws(Refusal) {
             if sandbox(request.id) != nil { throw Refusal(.request, "the id \(request.id) is in use") }
-            if kept.count >= Self.mostSandboxes {
-                throw Refusal(.request, "there are \(kept.count) sandboxes already: one warden keeps no more")
+            // With those that are made as soon as their template is ready.
+            let count = kept.count + templates.reduce(0) { $0 + $1.waiting.count }
+            if count >= Self.mostSandboxes {
+                throw Refusal(.request, "there are \(count) sandboxes already: one warden keeps no more")
             }
             let pending = kept.count { !$0.hasStarted }
             if pending >= Self.mostPending {

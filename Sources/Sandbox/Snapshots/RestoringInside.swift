@@ -63,7 +63,7 @@ extension Inside {
     }
 
     private static func offset(_ clock: String, _ then: Int64, _ now: UInt64) -> String {
-        let difference = then - Int64(now)
+        let difference = then &- Int64(now)
         var (seconds, rest) = difference.quotientAndRemainder(dividingBy: 1_000_000_000)
         if rest < 0 { (seconds, rest) = (seconds - 1, rest + 1_000_000_000) }
         return "\(clock) \(seconds) \(rest)\n"

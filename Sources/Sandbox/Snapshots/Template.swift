@@ -32,6 +32,7 @@ package final class Template {
     package init(
         _ name: String, _ request: SandboxRequest, _ foundations: Foundations
     ) throws(Refusal) {
+        guard foundations.hasSnapshot(name) else { throw Refusal(.snapshot, "there is no snapshot \(name)") }
         let inputs = try Inputs(request, within: foundations.confinement)
         self.name = name
         self.request = request

@@ -76,6 +76,8 @@ extension Capture {
     // MARK: pages
 
     private static let chunk = 256
+    /// Pages of a run: the kernel reads no more than two gigabytes at once.
+    private static let longestRun: UInt64 = 1 << 18
 
     private func copy(
         _ mapping: inout Mapping, from memory: borrowing OtherProcess, _ pagemap: borrowing FileDescriptor,
@@ -86,6 +88,9 @@ extension Capture {
         while address < mapping.end {
             let count = min(65_536, (mapping.end - address) >> 12)
             let entries = try FileRegions.read(pagemap.raw, at: address >> 12 * 8, count: Int(count) * 8)
+            guard entries.count == Int(count) * 8 else {
+                throw SystemError(call: "read", subject: "the pages of a process that has ended", code: ESRCH)
+            }
             for page in 0..<Int(count) {
                 let top = entries[page * 8 + 7]
                 // Present or swapped out; and not a page of the file, where only those that were written to count.
@@ -116,7 +121,7 @@ extension Capture {
                 let position = try pages.append(bytes[begin << 12..<page << 12])
                 let address = range.lowerBound + UInt64(begin) << 12
                 if let last = mapping.runs.last, last.range.upperBound == address,
-                    last.position + last.pages << 12 == position
+                    last.position + last.pages << 12 == position, last.pages < Self.longestRun
                 {
                     mapping.runs[mapping.runs.count - 1].pages += UInt64(page - begin)
                 } else {

@@ -176,7 +176,7 @@ extension Compiler {
         var times = file.times
         var flags: UInt64 = 0
         if file.third > 0, times[2] | times[3] > 0 {
-            let end = file.third + times[2] * 1000 + times[3] / 1_000_000
+            let end = file.third &+ times[2] &* 1000 &+ times[3] / 1_000_000
             (times[2], times[3], flags) = (end / 1000, end % 1000 * 1_000_000, 1)
         }
         // One that has ended, and of which nobody has read that.

@@ -39,9 +39,16 @@ package final class Template {
         do throws(SystemError) {
             let ends = try MessageSocket.pair()
             channel = MessageSocket(raw: ends.here)
-            // The child's own: here it is closed when there is a child, and in the child never.
+            // The child's own: here it is closed when there is a child or none, and in the child never.
             let there = ends.there
-            switch try Processes.fork(into: [], cgroup: nil) {
+            let fork: Processes.Fork
+            do throws(SystemError) {
+                fork = try Processes.fork(into: [], cgroup: nil)
+            } catch {
+                _ = FileDescriptor(owning: there)
+                throw error
+            }
+            switch consume fork {
             case .child:
                 TemplateProcess(name, inputs, request, foundations, there).run()
             case .parent(let pid, let handle):

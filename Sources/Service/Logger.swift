@@ -32,7 +32,8 @@ package struct Logger: Sendable {
                         + details.map { ($0.0, .text($0.1)) }
                 ).line
         case .text, .quiet:
-            let words = details.map { "\($0.0)=\($0.1)" }
+            // Reasons may have names in them that a function has chosen.
+            let words = details.map { "\($0.0)=\($0.1.printable)" }
             line = ([time, level == "info" ? message : "\(level): \(message)"] + words).joined(separator: " ")
         }
         try? Files.write(Array((line + "\n").utf8), to: 2, named: "standard error")

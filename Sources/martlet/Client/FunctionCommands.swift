@@ -18,7 +18,7 @@ enum FunctionCommands {
                         one["name"]?.text ?? "", one["runtime"]?.text ?? "", one["handler"]?.text ?? "",
                         EnvironmentCommands.number(one["memory"]), EnvironmentCommands.number(one["timeout"]),
                         EnvironmentCommands.number(one["code_size"]), one["modified"]?.text ?? "",
-                        printable(one["description"]?.text ?? ""),
+                        (one["description"]?.text ?? "").printable,
                     ]
                 }
                 let head = ["name", "runtime", "handler", "MB", "s", "code", "modified", "description"]
@@ -26,11 +26,6 @@ enum FunctionCommands {
             }
             return ExitStatus.success
         }
-    }
-
-    /// A table has a line for each function, and nothing in it moves a terminal's cursor.
-    private static func printable(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 32 || $0.value == 127 ? " " : $0 }))
     }
 
     static func delete(_ arguments: [String]) -> Int32 {

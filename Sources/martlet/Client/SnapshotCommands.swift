@@ -72,7 +72,7 @@ enum SnapshotCommands {
                     [
                         one["function"]?.text ?? "", one["state"]?.text ?? "",
                         one["bytes"]?.integer.map(megabytes) ?? "", EnvironmentCommands.number(one["processes"]),
-                        EnvironmentCommands.number(one["threads"]), one["reason"]?.text ?? "",
+                        EnvironmentCommands.number(one["threads"]), (one["reason"]?.text ?? "").printable,
                     ]
                 }
                 let head = ["function", "state", "MB", "processes", "threads", "reason"]
@@ -130,8 +130,8 @@ enum SnapshotCommands {
 
     private static func plain(_ json: JSON) -> String {
         guard let text = json.text else { return json.isNull ? "" : json.line }
-        // Names of what was captured are the function's choice: nothing of them moves a terminal's cursor.
-        return String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 32 || $0.value == 127 ? " " : $0 }))
+        // Names of what was captured are the function's choice.
+        return text.printable
     }
 
     private static func delete(_ arguments: [String]) -> Int32 {

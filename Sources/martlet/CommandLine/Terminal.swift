@@ -2,11 +2,16 @@
 
 import Glibc
 import Linux
+import Wire
 
 enum Terminal {
     static func print(_ text: String) { write(text + "\n", to: 1) }
     static func note(_ text: String) { write(text + "\n", to: 2) }
-    static func complain(_ text: String) { note("martlet: " + text) }
+    /// What others have said moves no cursor. Lines are those that we have written.
+    static func complain(_ text: String) {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { String($0).printable }
+        note("martlet: " + lines.joined(separator: "\n"))
+    }
 
     /// Replaces the line on which the cursor stands.
     static func rewrite(_ line: String) { write("\r\u{1b}[K" + line, to: 2) }

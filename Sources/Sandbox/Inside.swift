@@ -84,8 +84,10 @@ struct Inside: ~Copyable {
         }
         // Before anything is opened here: what is open after this is known by number.
         let (streams, channel, without) = (plan.streams, plan.channel, without)
+        let isToRestore = plan.restoration != nil
         try log.step("close the host's descriptors") { () throws(SystemError) in
-            try Self.keepOnly(streams, channel, closingOthers: !without.contains(.closedDescriptors))
+            try Self.keepOnly(
+                streams, channel, closingOthers: !without.contains(.closedDescriptors), keepingSnapshot: isToRestore)
         }
         // The dearest namespace is made here and not at birth, so that the keeper gets on meanwhile.
         if !without.contains(.networkNamespace) {
@@ -145,16 +147,19 @@ struct Inside: ~Copyable {
         try log.step("filter system calls") { () throws(SystemError) in try SystemCallFilter.install(filter) }
     }
 
-    private static func keepOnly(_ streams: [Int32], _ channel: Int32, closingOthers: Bool) throws(SystemError) {
+    private static func keepOnly(
+        _ streams: [Int32], _ channel: Int32, closingOthers: Bool, keepingSnapshot: Bool
+    ) throws(SystemError) {
         for (target, raw) in streams.enumerated() where raw != target {
             try FileDescriptor.duplicate(raw, onto: Int32(target))
         }
         try FileDescriptor.duplicate(channel, onto: channelNumber, closeOnExec: true)
-        if closingOthers { closeOthers() }
+        if closingOthers { closeOthers(butOfSnapshot: keepingSnapshot) }
     }
 
-    /// All but the standard streams, the channel, and the pages of a snapshot.
-    static func closeOthers() {
+    /// All but the standard streams, the channel, and where one is to be restored the pages of a snapshot.
+    static func closeOthers(butOfSnapshot: Bool = false) {
+        guard butOfSnapshot else { return FileDescriptor.closeAll(from: channelNumber + 1) }
         FileDescriptor.closeRange(from: channelNumber + 1, through: Restoration.pagesDescriptor - 1)
         FileDescriptor.closeAll(from: Restoration.pagesDescriptor + 1)
     }

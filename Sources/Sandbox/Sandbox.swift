@@ -18,6 +18,7 @@ package final class Sandbox {
     let pid: Int32
     let process: FileDescriptor
     let channel: MessageSocket
+    private let trees: HeldTrees?
     /// On cgroup v1 only.
     private var memoryWatch = Descriptors(owning: [])
     /// The keeper's steps, until pid 1 has sent its own.
@@ -162,6 +163,7 @@ package final class Sandbox {
             }
         }
         channel = here
+        trees = template?.trees
         id = request.id
         waits = request.waits
         self.request = request

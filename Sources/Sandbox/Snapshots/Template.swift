@@ -16,6 +16,8 @@ package final class Template {
     private var hasEnded = false
     let process: FileDescriptor
     let channel: MessageSocket
+    /// Shared with all that were born from it.
+    private(set) var trees: HeldTrees?
     package private(set) var isReady = false
     /// It does not do what it is there for, and nothing more is to be asked of it.
     package private(set) var isLost = false
@@ -91,9 +93,11 @@ package final class Template {
         switch consume reception {
         case .nothing: return nil
         case .closed: return .failure(Self.gone)
-        case .message(let message):
+        case .message(var message):
             switch try? TemplateMessage(decoding: message.bytes) {
             case .ready?:
+                guard let tree = message.descriptors.next() else { return .failure(Self.gone) }
+                trees = HeldTrees(tree)
                 isReady = true
                 return .success(())
             case .refused(let refusal)?: return .failure(refusal)
@@ -152,8 +156,16 @@ package final class Template {
     private static let longestBirth: Int32 = 2000
 }
 
+/// The trees that a snapshot's files were mapped from. Once nobody holds them they fall apart, and what is mapped has lost
+/// its path; so each sandbox that was born from a template holds them too, for a template may go first.
+final class HeldTrees {
+    private let tree: FileDescriptor
+    init(_ tree: consuming FileDescriptor) { self.tree = tree }
+}
+
 /// What a keeper and a template say to each other.
 enum TemplateMessage {
+    /// Comes with the trees.
     case ready
     case refused(Refusal)
     /// Comes with /dev/null, the end of the channel, and the group if there is one.

@@ -56,14 +56,12 @@ struct TemplateProcess: ~Copyable {
         do throws(SystemError) {
             // What it holds beside its memory: the channel and, where they are needed again, the pages.
             try FileDescriptor.duplicate(image.pages.raw, onto: Restoration.pagesDescriptor)
-            // As long as the trees are held, so are the paths of what is mapped.
-            try FileDescriptor.duplicate(trees.raw, onto: Restoration.pagesDescriptor + 1, closeOnExec: true)
             try FileDescriptor.duplicate(channel, onto: Self.channelNumber, closeOnExec: true)
-            FileDescriptor.closeRange(from: Self.channelNumber + 1, through: Restoration.pagesDescriptor - 1)
-            FileDescriptor.closeAll(from: Restoration.pagesDescriptor + 2)
             let socket = MessageSocket(raw: Self.channelNumber)
-            try socket.send(TemplateMessage.ready.encoded())
+            try socket.send(TemplateMessage.ready.encoded(), descriptors: [trees.raw])
             _ = socket.release()
+            FileDescriptor.closeRange(from: Self.channelNumber + 1, through: Restoration.pagesDescriptor - 1)
+            FileDescriptor.closeAll(from: Restoration.pagesDescriptor + 1)
             return restoration
         } catch {
             throw Refusal(.step, "make a template: \(error)")

@@ -13,8 +13,7 @@ struct ZooTests {
 
     /// What a clone is known not to have as its original had.
     private static let known: [String: Comment] = [
-        "process-mappings":
-            "the restorer's own pages stay, and files of the code lose their directory with their template"
+        "process-mappings": "the restorer's own pages stay"
     ]
 
     /// More than subjects take for a clone that has lived on in between, and less than the pause.

@@ -129,6 +129,12 @@ extension Subject {
             let ids = Set((threads.map(\.id) + [call(__NR_getpid)]).map { "\($0)" })
             return { _ in try expect("threads", try names(in: "/proc/self/task"), is: ids) }
         },
+        Subject("process-mapped-code", "code of these files, by their whole paths") {
+            try Runtime.connect()
+            let before = try mappingLines().filter { $0.contains("/") }
+            try expect("some", before.isEmpty, is: false)
+            return { _ in try expect("mapped", try mappingLines().filter { $0.contains("/") }, is: before) }
+        },
         Subject("process-mappings", "exactly these mappings, with their protection, and code of these files") {
             try Runtime.connect()
             let regions = try [PROT_NONE, PROT_READ, PROT_READ | PROT_EXEC].map { try Region(pages: 5, $0) }

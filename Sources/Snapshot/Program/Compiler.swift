@@ -118,7 +118,7 @@ struct Compiler {
     private var isAlone: Bool { plan.processes.count == 1 }
 
     /// What waits may have some memory of its own, but not much: there may be many.
-    private var copiesAhead: Bool { isAlone && touched.reduce(0) { $0 + $1.pages } <= 256 }
+    private var copiesAhead: Bool { isAlone && touched.reduce(0) { $0 + $1.pages } <= 512 }
 
     // MARK: one process
 

@@ -91,7 +91,11 @@ private struct Bench {
     }
 
     private mutating func measureOne(isCounted: Bool) throws {
-        if own.start == .pooled { try waitForThePool() }
+        switch own.start {
+        case .pooled: try wait(for: "parked")
+        case .restore: try wait(for: "shells")
+        default: break
+        }
         let answer = try connection.ask(request)
         try check(answer)
         if isCounted { report.add(InvocationReport(answer)) }
@@ -110,10 +114,10 @@ private struct Bench {
     }
 
     /// One who asks again at once would measure how quickly it is filled.
-    private func waitForThePool() throws {
-        for _ in 0..<100 {
+    private func wait(for kind: String) throws {
+        for _ in 0..<20 {
             let pools = try client.ask(.get, "/v1/pools").json["pools"]?.list ?? []
-            if (pools.first { $0["function"]?.text == name }?["parked"]?.integer ?? 0) > 0 { return }
+            if (pools.first { $0["function"]?.text == name }?[kind]?.integer ?? 0) > 0 { return }
             usleep(5000)
         }
     }

@@ -1,7 +1,6 @@
 // A restore makes processes and threads under numbers of its choice, and joins a time that is set for it, with calls that
-// nothing in a sandbox may make. So a
-// sandbox that is to be restored begins with the profile and those two calls, and closes them with a second, tiny filter
-// before the first instruction of a function runs.
+// nothing in a sandbox may make. So a sandbox that is to be restored begins with the profile and those two calls, and
+// closes them with a second, tiny filter before the first instruction of a function runs.
 
 import Linux
 

@@ -44,7 +44,8 @@ extension Help {
 
         Times are microseconds, from before the event is sent until its answer is there, on a connection that is kept;
         the phases are the engine's. The interpreter is /usr/bin/python3 or /usr/bin/node of this host: it loads the
-        function and calls it once, and its time ends with the answer. After an event are 20 ms of rest, then comes the bare start.
+        function and calls it once, and its time ends with the answer. After an event are 20 ms of rest, then comes the
+        bare start.
 
         \(engine)
 

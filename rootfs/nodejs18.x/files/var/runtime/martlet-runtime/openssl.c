@@ -1,6 +1,6 @@
-// What randoms.js needs of OpenSSL and node does not offer: that the generators of all threads take fresh numbers from the
-// kernel before they give any; and some of the kernel's for others, in an array of 32-bit integers. A module by Node-API, compiled while the root is built; it asks for no header, so that
-// a compiler is all it takes.
+// What randoms.js needs of OpenSSL and node does not offer: that the generators of all threads take fresh numbers from
+// the kernel before they give any; and some of the kernel's for others, in an array of 32-bit integers. A module by
+// Node-API, compiled while the root is built; it asks for no header, so that a compiler is all it takes.
 
 typedef struct value *value;
 

@@ -102,20 +102,31 @@ INSIDE __attribute__((noreturn)) static void run(struct restorer *self, uint64_t
             register uint64_t frame __asm__("r12") = step->arguments[0];
             register uint64_t start __asm__("rdi") = step->arguments[1];
             register uint64_t size __asm__("rsi") = step->arguments[2];
-            // Who is not the last touches nothing here after the first of these instructions, not even its stack: the
-            // last unmaps it. The code stays, and so do the frames.
+            if (step->kind == RESTORER_LEAVE) {
+                // From the moment of the last instruction but these, nothing here is touched any more.
+                __asm__ volatile(
+                    "lock decl %0\n\t"
+                    "mov %%r12, %%rsp\n\t"
+                    "mov $15, %%eax\n\t"
+                    "syscall\n\t"
+                    "ud2"
+                    : "+m"(self->left)
+                    : "r"(frame)
+                    : "memory");
+                __builtin_unreachable();
+            }
+            // One that is late still has the right to restore, and what goes on here could write to what it runs.
+            while (__atomic_load_n(&self->left, __ATOMIC_ACQUIRE)) call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+            start = step->arguments[1];
+            size = step->arguments[2];
             __asm__ volatile(
-                "lock decl %0\n\t"
-                "jnz 1f\n\t"
                 "mov $11, %%eax\n\t"
                 "syscall\n\t"
-                "1:\n\t"
                 "mov %%r12, %%rsp\n\t"
                 "mov $15, %%eax\n\t"
                 "syscall\n\t"
-                "ud2"
-                : "+m"(self->left)
-                : "r"(frame), "r"(start), "r"(size)
+                "ud2" ::"r"(frame),
+                "r"(start), "r"(size)
                 : "memory", "rax", "rcx", "r11");
             __builtin_unreachable();
         }

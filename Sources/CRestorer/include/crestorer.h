@@ -19,12 +19,11 @@ enum {
     RESTORER_THREAD = 4,   // the same, for a thread: its stack is the number `stack`
     RESTORER_AWAIT = 5,    // wait until a word of the report is not zero: its number
     RESTORER_SIGNAL = 6,   // set a word of the report and wake who waits for it: its number
-    RESTORER_LEAVE = 7,    // a thread: go on as what was captured, at a frame's address; the last one to do so gives up
-                           // memory before: address, length
-    RESTORER_FINISH = 8,   // the same, for the first thread
+    RESTORER_LEAVE = 7,    // a thread: go on as the process that was captured; the frame's address
+    RESTORER_FINISH = 8,   // the first thread: when all others have left, give up these bytes and do the same
     RESTORER_PLACE = 9,    // a descriptor: slot, number it shall have, close-on-exec flag
     RESTORER_STOP = 10,    // end the process with a status
-    RESTORER_COUNT = 11,   // how many threads there are going to be
+    RESTORER_COUNT = 11,   // how many threads beside the first are to come
     RESTORER_TAKE = 12,    // a slot becomes four bytes of the data: offset
 };
 
@@ -65,7 +64,7 @@ struct restorer {
     struct restorer_step *steps;
     uint8_t *data;
     uint8_t *stacks;
-    // Threads that have not left yet.
+    // Threads that have not left yet, but for the first.
     uint32_t left;
     uint32_t pad;
     uint64_t parameters[RESTORER_PARAMETERS];

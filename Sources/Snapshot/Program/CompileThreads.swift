@@ -16,7 +16,7 @@ extension Compiler {
         guard others.isEmpty || gate < Gate.mostClosed else {
             throw Refusal(.snapshot, "more than \(Gate.mostClosed) of its processes have threads")
         }
-        program.add(Step(kind: .count, arguments: [.number(state.threads.count)], words: "count threads"))
+        program.add(Step(kind: .count, arguments: [.number(others.count)], words: "count threads"))
         var made: [Int] = []
         for (place, thread) in others.enumerated() { made.append(makeThread(thread, place)) }
         own(main, of: state, isFirst: true)
@@ -31,20 +31,17 @@ extension Compiler {
         if !others.isEmpty {
             program.add(Step(kind: .signal, arguments: [.number(Gate.firstClosed + gate)], words: "let threads leave"))
         }
-        // No thread waits for the others: the last one gives up what is not to stay.
         let rest = layout.staying.upperBound
-        func goOn(_ kind: Step.Kind, _ thread: Int) -> Step {
+        program.add(
             Step(
-                kind: kind,
-                arguments: [.number(entry(index, thread)), .number(rest), .number(layout.end - rest)], words: "go on")
-        }
-        program.add(goOn(.finish, 0))
+                kind: .finish,
+                arguments: [.number(entry(index, 0)), .number(rest), .number(layout.end - rest)], words: "go on"))
         for (place, thread) in others.enumerated() {
             program.setTarget(of: made[place])
             own(thread, of: state, isFirst: false)
             setCapabilities("give up the right to restore", 0)
             program.add(Step(kind: .await, arguments: [.number(Gate.firstClosed + gate)], words: "wait for the filter"))
-            program.add(goOn(.leave, place + 1))
+            program.add(Step(kind: .leave, arguments: [.number(entry(index, place + 1))], words: "go on"))
         }
     }
 

@@ -66,6 +66,12 @@ package enum OwnMemory {
         unsafe bytes.withUnsafeBytes { unsafe place.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
     }
 
+    /// What the caller has mapped, and knows to be readable.
+    package static func read(_ address: UInt64, count: Int) -> [UInt8] {
+        guard let place = unsafe UnsafeRawPointer(bitPattern: UInt(address)) else { return [] }
+        return unsafe Array(UnsafeRawBufferPointer(start: place, count: count))
+    }
+
     package static func write(_ value: UInt64, at address: UInt64) {
         // The caller has mapped it, as above.
         unsafe UnsafeMutableRawPointer(bitPattern: UInt(address))?.storeBytes(of: value, as: UInt64.self)

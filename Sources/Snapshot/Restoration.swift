@@ -11,6 +11,7 @@ package final class Restoration: Sendable {
     private let layout: Layout
     private let roots: [Compiled.Root]
     private let words: [String]
+    private let steps: Range<UInt64>
     package let monotonic: Int64
     package let bootTime: Int64
     /// Those that pid 1 makes: what the supervisor calls each, and its number inside.
@@ -64,7 +65,9 @@ package final class Restoration: Sendable {
         }
         self.layout = layout
         roots = compiled.roots
-        words = compiled.program.steps.map(\.words)
+        let list = compiled.program.steps
+        let begin = layout.steps(compiled.program)
+        (words, steps) = (list.words, begin..<begin + UInt64(list.bytes.count))
         (monotonic, bootTime) = (plan.monotonic, plan.bootTime)
         processCount = plan.processes.count { !$0.isEnded }
         processes = compiled.roots.map { InsideProcess(number: plan.processes[$0.process].number, pid: $0.pid) }
@@ -138,7 +141,7 @@ package final class Restoration: Sendable {
         _ program: Program, _ layout: Layout, _ plan: Plan, failing: Int?
     ) throws(SystemError) {
         let steps = layout.steps(program)
-        let end = (steps + UInt64(program.steps.count) * 64 + Layout.page - 1) & ~(Layout.page - 1)
+        let end = (steps + UInt64(program.steps.bytes.count) + Layout.page - 1) & ~(Layout.page - 1)
         try OwnMemory.map(layout.staying, .readWrite)
         try OwnMemory.map(layout.stacks.lowerBound..<end, .readWrite)
         let code = unsafe UnsafeRawBufferPointer(start: crestorer_code(), count: Int(crestorer_code_size()))
@@ -151,8 +154,9 @@ package final class Restoration: Sendable {
         let header: [UInt64] = [layout.report.lowerBound, steps, layout.data, layout.stacks.lowerBound]
         OwnMemory.write(header.flatMap(Self.bytes), at: layout.header)
         if !program.data.isEmpty { OwnMemory.write(program.data, at: layout.data) }
-        OwnMemory.write(
-            program.steps.enumerated().flatMap { Self.encode($1, fails: $0 == failing) }, at: steps)
+        var list = program.steps
+        if let failing { list.fail(failing) }
+        OwnMemory.write(list.bytes, at: steps)
         try OwnMemory.protect(layout.code, [.read, .execute])
     }
 
@@ -169,30 +173,6 @@ package final class Restoration: Sendable {
 
     private static func bytes(_ value: UInt64) -> [UInt8] {
         (0..<8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
-    }
-
-    /// As the restorer reads it: 64 bytes.
-    static func encode(_ step: Step, fails: Bool = false) -> [UInt8] {
-        let slot = step.slot ?? Int(RESTORER_NO_SLOT)
-        // One that shall fail, for a test, is a system call that there is not.
-        let number = fails ? 0xffff : step.number
-        let kind = fails ? Step.Kind.call.rawValue : step.kind.rawValue
-        var bytes = [UInt8(kind & 255), UInt8(kind >> 8), UInt8(slot & 255), UInt8(slot >> 8 & 255)]
-        bytes += (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) }
-        var (modes, values): ([UInt8], [UInt8]) = ([], [])
-        for index in 0..<6 {
-            let argument = index < step.arguments.count ? step.arguments[index] : .value(0)
-            let (mode, value): (UInt8, UInt64) =
-                switch argument {
-                case .value(let value): (0, value)
-                case .slot(let slot): (1, UInt64(slot))
-                case .data(let offset): (2, UInt64(offset))
-                case .parameter(let parameter): (3, UInt64(parameter))
-                }
-            modes.append(mode)
-            values += Self.bytes(value)
-        }
-        return bytes + modes + [0, 0] + values
     }
 
     // MARK: pid 1
@@ -277,10 +257,27 @@ package final class Restoration: Sendable {
         unsafe withReport { report in
             let step = unsafe Int(report.pointee.failed_step)
             guard step > 0 else { return nil }
-            let what = step <= words.count ? words[step - 1] : "?"
+            let what = words(ofStep: step - 1)
             return unsafe "step \(step - 1), \(what): \(SystemError.reason(of: report.pointee.error))"
         }
     }
+
+    /// Pid 1 has the steps where the template has put them.
+    private func words(ofStep index: Int) -> String {
+        let address = steps.lowerBound + UInt64(index * StepList.size)
+        guard steps.contains(address) else { return "?" }
+        let bytes = OwnMemory.read(address, count: StepList.size)
+        let step = StepList.decode(bytes[...], words)
+        guard step.words.hasSuffix(" ") else { return step.words }
+        for case .data(let offset) in step.arguments.prefix(2) {
+            let text = OwnMemory.read(layout.address(offset), count: Self.longestTold).prefix { $0 != 0 }
+            return step.words + String(decoding: text, as: UTF8.self)
+        }
+        return step.words
+    }
+
+    /// Of a path. Behind the last of the data are the steps, so that there is as much to read.
+    private static let longestTold = 256
 
     private func withReport<Value>(_ body: (UnsafeMutablePointer<restorer_report>) -> Value) -> Value {
         // `prepare` has mapped it.

@@ -23,10 +23,30 @@ import Testing
         #expect(!names.contains { $0.hasPrefix(".rel") && $0.hasSuffix("restorer") })
     }
 
+    private func encoded(_ step: Snapshot.Step) -> [UInt8] {
+        var list = StepList()
+        list.append(step)
+        return list.bytes
+    }
+
+    /// What is told of a step that failed is read from where the restorer has it.
+    @Test func aStepIsReadAsItWasWritten() {
+        var list = StepList()
+        list.append(Step(kind: .attempt, slot: 1023, number: 434, arguments: [.slot(5), .data(70_000)], words: "one"))
+        list.append(Step(kind: .fork, words: "two"))
+        list.append(Step(kind: .leave, words: "one"))
+        list.setTarget(of: 1, to: 70_000)
+        #expect(list.count == 3 && list.words == ["one", "two"] && list.map(\.words) == ["one", "two", "one"])
+        #expect(list[0].kind == .attempt && list[0].slot == 1023 && list[0].number == 434)
+        guard case .slot(5) = list[0].arguments[0], case .data(70_000) = list[0].arguments[1],
+            case .value(70_000) = list[1].arguments[5], list[1].slot == nil
+        else { return #expect(Bool(false), "\(list[0]) \(list[1])") }
+    }
+
     @Test func aStepTakesWhatTheRestorerReads() {
         var step = Step(kind: .attempt, slot: 513, number: 0x1234, words: "x")
         step.arguments = [.value(.max), .slot(7), .data(0x1_0000), .parameter(3)]
-        let bytes = Restoration.encode(step)
+        let bytes = encoded(step)
         let size = MemoryLayout<restorer_step>.size
         #expect(bytes.count == 64 && size == 64)
         let head: [UInt8] = [1, 0, 1, 2, 0x34, 0x12, 0, 0, 0, 1, 2, 3, 0, 0, 0, 0]
@@ -36,14 +56,16 @@ import Testing
         }
         let arguments: [UInt64] = (0..<6).map { number(16 + $0 * 8) }
         #expect(arguments == [UInt64.max, 7, 0x1_0000, 3, 0, 0] as [UInt64])
-        let without = Restoration.encode(Step(kind: .call))
+        let without = encoded(Step(kind: .call))
         #expect(without[2] == 0xff && without[3] == 0xff, "no slot")
     }
 
     @Test func aStepThatShallFailIsACallThatThereIsNot() {
         for kind in [Step.Kind.attempt, .place, .signal, .finish] {
-            let bytes = Restoration.encode(Step(kind: kind), fails: true)
-            #expect(Array(bytes[..<8]) == [0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0])
+            var list = StepList()
+            list.append(Step(kind: kind))
+            list.fail(0)
+            #expect(Array(list.bytes[..<8]) == [0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0])
         }
     }
 

@@ -6,62 +6,89 @@ import Wire
 extension Compiler {
     // MARK: names
 
+    /// As few steps for each as can be: a function may leave thousands.
     mutating func makeEntries() {
-        for entry in plan.entries {
+        if plan.entries.isEmpty { return }
+        // Modes are given in the call that makes something.
+        program.add("set creation mask", Call.umask, .value(0))
+        var directories: [(entry: Int, path: Argument)] = []
+        for (index, entry) in plan.entries.enumerated() {
             let path = Argument.data(program.put(entry.path))
-            let here = Argument.number(-100)
             switch entry.kind {
-            case .directory: program.add("make \(entry.path)", Call.mkdirat, here, path, .number(entry.mode))
+            case .directory:
+                // What is to be in it can be made, whatever its mode shall be.
+                program.add("make ", Call.mkdirat, .number(-100), path, .number(entry.mode | 0o700))
+                directories.append((index, path))
             case .file: makeFile(entry, path)
             case .link:
-                program.add("link \(entry.path)", Call.symlinkat, .data(program.put(entry.target)), here, path)
+                program.add("link to ", Call.symlinkat, .data(program.put(entry.target)), .number(-100), path)
+                setTime(entry, of: path)
             case .hardLink:
                 program.add(
-                    "link \(entry.path)", Call.linkat, here, .data(program.put(entry.target)), here, path, .value(0))
-            case .pipe:
-                program.add("make \(entry.path)", Call.mknodat, here, path, .number(0o010000 | entry.mode), .value(0))
-            case .socket:
-                program.add(
-                    "make \(entry.path)", Call.mknodat, here, path, .number(0o140000 | entry.mode), .value(0))
-            }
-            if [.directory, .pipe, .socket].contains(entry.kind) {
-                program.add("set mode of \(entry.path)", Call.fchmodat, here, path, .number(entry.mode))
+                    "link to ", Call.linkat, .number(-100), .data(program.put(entry.target)), .number(-100), path,
+                    .value(0))
+            case .pipe: makeNode(entry, path, 0o010000)
+            case .socket: makeNode(entry, path, 0o140000)
             }
         }
-        // Last, because making what is in a directory changes its time.
-        for entry in plan.entries where entry.kind != .hardLink {
-            let times = program.put([
-                UInt64(bitPattern: entry.seconds), UInt64(bitPattern: entry.nanoseconds),
-                UInt64(bitPattern: entry.seconds), UInt64(bitPattern: entry.nanoseconds),
-            ])
-            program.add(
-                "set time of \(entry.path)", Call.utimensat, .number(-100), .data(program.put(entry.path)),
-                .data(times), .value(0x100))
+        // Last, because making what is in a directory changes its time; and from within, because its mode may keep the
+        // user out.
+        for (index, path) in directories.reversed() {
+            let entry = plan.entries[index]
+            if entry.mode & 0o6700 != 0o700 {
+                program.add("set mode of ", Call.fchmodat, .number(-100), path, .number(entry.mode))
+            }
+            setTime(entry, of: path)
         }
+    }
+
+    /// Bits that are lost, or not taken, when something is made and written to.
+    private static let lateBits: UInt32 = 0o6000
+
+    private mutating func makeNode(_ entry: TreeEntry, _ path: Argument, _ type: UInt32) {
+        program.add("make ", Call.mknodat, .number(-100), path, .number(type | entry.mode), .value(0))
+        if entry.mode & Self.lateBits != 0 {
+            program.add("set mode of ", Call.fchmodat, .number(-100), path, .number(entry.mode))
+        }
+        setTime(entry, of: path)
+    }
+
+    private mutating func setTime(_ entry: TreeEntry, of path: Argument) {
+        program.add("set time of ", Call.utimensat, .number(-100), path, .data(times(entry)), .value(0x100))
+    }
+
+    private mutating func times(_ entry: TreeEntry) -> Int {
+        let time = [UInt64(bitPattern: entry.seconds), UInt64(bitPattern: entry.nanoseconds)]
+        return program.put(time + time)
     }
 
     private mutating func makeFile(_ entry: TreeEntry, _ path: Argument) {
         let slot = program.newSlot()
         let flags = O_WRONLY | O_CREAT | O_EXCL
-        program.add(
-            "make \(entry.path)", Call.openat, .number(-100), path, .number(flags), .number(entry.mode | 0o200),
-            into: slot)
-        copyContents(entry.contents, size: entry.size, to: .slot(slot), entry.path)
-        program.add("set mode of \(entry.path)", Call.fchmod, .slot(slot), .number(entry.mode))
-        program.add("close \(entry.path)", Call.close, .slot(slot))
+        program.add("make ", Call.openat, .number(-100), path, .number(flags), .number(entry.mode), into: slot)
+        copyContents(entry.contents, size: entry.size, to: .slot(slot), "a file")
+        if entry.mode & Self.lateBits != 0 {
+            program.add("set mode of a file", Call.fchmod, .slot(slot), .number(entry.mode))
+        }
+        program.add("set time of a file", Call.utimensat, .slot(slot), .value(0), .data(times(entry)), .value(0))
+        program.add("close a file", Call.close, .slot(slot))
         program.giveUp(slot)
     }
 
-    /// From the image to an open file.
+    /// From the image to an open file, which is empty.
     mutating func copyContents(_ runs: [PageRun], size: UInt64, to file: Argument, _ name: String) {
+        var position: UInt64 = 0
         for run in runs where size > run.address {
             let offset = program.put([run.position])
             let count = min(run.pages << 12, size - run.address)
-            program.add("seek in \(name)", Call.lseek, file, .number(run.address), .value(0))
+            if run.address != position {
+                program.add("seek in \(name)", Call.lseek, file, .number(run.address), .value(0))
+            }
             program.add(
                 "fill \(name)", Call.sendfile, file, .number(Self.pagesDescriptor), .data(offset), .number(count))
+            position = run.address + count
         }
-        program.add("set size of \(name)", Call.ftruncate, file, .number(size))
+        if position != size { program.add("set size of \(name)", Call.ftruncate, file, .number(size)) }
     }
 
     // MARK: open files

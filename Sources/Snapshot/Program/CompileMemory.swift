@@ -96,12 +96,12 @@ extension Compiler {
             flags |= mapping.has(Mapping.seenByAll) ? Self.isShared : Self.isPrivate
             let slot = program.newSlot()
             program.add(
-                "open \(mapping.path)", Call.openat, .number(-100), .data(program.put(mapping.path)), .value(0),
+                "open ", Call.openat, .number(-100), .data(program.put(mapping.path)), .value(0),
                 .value(0), into: slot)
             program.add(
-                "map \(mapping.path)", Call.mmap, range.0, range.1, .value(early), .value(flags), .slot(slot),
+                "map a file", Call.mmap, range.0, range.1, .value(early), .value(flags), .slot(slot),
                 .number(mapping.offset))
-            program.add("close \(mapping.path)", Call.close, .slot(slot))
+            program.add("close a file", Call.close, .slot(slot))
             program.giveUp(slot)
         case .shared:
             guard let slot = lifted[Int(mapping.file)] else {

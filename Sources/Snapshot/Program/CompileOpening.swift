@@ -66,14 +66,14 @@ extension Compiler {
         // Whoever opens one end of a named pipe waits for the other.
         if file.kind == .namedPipe { flags = flags & ~3 | UInt32(O_RDWR | O_NONBLOCK) }
         let path = Argument.data(program.put(file.path))
-        program.add("open \(file.path)", Call.openat, .number(-100), path, .number(flags), .value(0), into: slot)
+        program.add("open ", Call.openat, .number(-100), path, .number(flags), .value(0), into: slot)
         if file.kind == .namedPipe {
             write(file.payload, slot)
             if file.flags & 3 != 2 {
                 let end = program.newSlot()
                 let wanted = file.flags & ~onlyThen
                 program.add(
-                    "open \(file.path)", Call.openat, .number(-100), path, .number(wanted), .value(0), into: end)
+                    "open ", Call.openat, .number(-100), path, .number(wanted), .value(0), into: end)
                 program.add("exchange ends", Call.dup3, .slot(end), .slot(slot), .value(0))
                 program.add("close an end", Call.close, .slot(end))
                 program.giveUp(end)
@@ -82,7 +82,7 @@ extension Compiler {
             }
         } else if file.position > 0 {
             program.add(
-                "seek in \(file.path)", Call.lseek, .slot(slot), .number(file.position), .value(0), mayFail: true)
+                "seek in a file", Call.lseek, .slot(slot), .number(file.position), .value(0), mayFail: true)
         }
     }
 
@@ -212,7 +212,7 @@ extension Compiler {
                 next += 1
             }
             program.add(
-                "watch \(watch.path)", Call.inotifyAddWatch, .slot(slot), .data(program.put(watch.path)),
+                "watch ", Call.inotifyAddWatch, .slot(slot), .data(program.put(watch.path)),
                 .number(watch.events & 0xffffff))
             next += 1
         }

@@ -15,19 +15,19 @@ extension Compiler {
         let rest = program.put32([UInt32(state.auxiliary.count), .max])
         let slot = program.newSlot()
         program.add(
-            "open \(state.program)", Call.openat, .number(-100), .data(program.put(state.program)), .value(0),
+            "open ", Call.openat, .number(-100), .data(program.put(state.program)), .value(0),
             .value(0),
             into: slot)
         program.add(Step(kind: .patch, arguments: [.number(rest + 4), .number(slot)], words: "name the program"))
         program.add(
             "lay the memory out", Call.prctl, .value(35), .value(14), .data(map), .number(words.count * 8 + 8),
             .value(0))
-        program.add("close \(state.program)", Call.close, .slot(slot))
+        program.add("close the program", Call.close, .slot(slot))
         program.giveUp(slot)
     }
 
     mutating func settle(_ state: ProcessState) {
-        program.add("enter \(state.directory)", Call.chdir, .data(program.put(state.directory)))
+        program.add("enter ", Call.chdir, .data(program.put(state.directory)))
         program.add("set creation mask", Call.umask, .number(state.creationMask))
         if state.personality != 0 { program.add("set personality", Call.personality, .number(state.personality)) }
         if state.hasNoHugePages { program.add("have no huge pages", Call.prctl, .value(41), .value(1)) }

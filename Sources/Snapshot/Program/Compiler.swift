@@ -53,7 +53,7 @@ struct Compiler {
         guard program.slotCount <= RESTORER_SLOTS else {
             throw Refusal(.snapshot, "it has more open files than can be made again at once")
         }
-        guard layout.steps(program) + UInt64(program.steps.count) * 64 <= layout.end else {
+        guard layout.steps(program) + UInt64(program.steps.bytes.count) <= layout.end else {
             throw Refusal(.snapshot, "it takes too many steps to make it again")
         }
         return Compiled(program: program, roots: roots)

@@ -50,29 +50,28 @@ struct Step: Sendable {
     var slot: Int?
     var number: Int = 0
     var arguments: [Argument] = []
-    /// For people who look for what failed.
+    /// For people who look for what failed. Where they end in a space, the path that the step names follows.
     var words = ""
 }
 
+/// Steps are kept as the restorer reads them, 64 bytes each: a plan with many files has a hundred thousand of them. What is
+/// told of one that fails is put together then, from words that many steps have in common and the path that it names.
 struct Program: Sendable {
-    private(set) var steps: [Step] = []
+    private(set) var steps = StepList()
     private(set) var data: [UInt8] = []
     private(set) var slotCount = 0
     private var freeSlots: [Int] = []
 
+    /// - Parameter words: where they end in a space, the path that the step names follows
     mutating func add(
         _ words: String, _ number: Int, _ arguments: Argument..., into slot: Int? = nil, mayFail: Bool = false
     ) {
-        steps.append(
-            Step(kind: mayFail ? .attempt : .call, slot: slot, number: number, arguments: arguments, words: words))
+        add(Step(kind: mayFail ? .attempt : .call, slot: slot, number: number, arguments: arguments, words: words))
     }
 
     mutating func add(_ step: Step) { steps.append(step) }
     /// What a new process or thread begins with is what is added next.
-    mutating func setTarget(of step: Int) {
-        while steps[step].arguments.count < 5 { steps[step].arguments.append(.value(0)) }
-        steps[step].arguments.append(.number(steps.count))
-    }
+    mutating func setTarget(of step: Int) { steps.setTarget(of: step, to: steps.count) }
 
     var next: Int { steps.count }
 
@@ -86,18 +85,39 @@ struct Program: Sendable {
     mutating func giveUp(_ slot: Int) { freeSlots.append(slot) }
 
     /// Puts bytes where steps can point to; where that is.
-    mutating func put(_ bytes: [UInt8], alignment: Int = 8) -> Int {
-        while data.count % alignment != 0 { data.append(0) }
+    mutating func put(_ bytes: some Collection<UInt8>, alignment: Int = 8) -> Int {
+        align(alignment)
         defer { data += bytes }
         return data.count
     }
 
-    mutating func put(_ text: String) -> Int { put(Array(text.utf8) + [0], alignment: 1) }
+    mutating func put(_ text: String) -> Int {
+        defer {
+            data += text.utf8
+            data.append(0)
+        }
+        return data.count
+    }
+
     mutating func put(_ values: [UInt64]) -> Int {
-        put(values.flatMap { value in (0..<8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) } })
+        align(8)
+        defer { for value in values { data.append(littleEndian: value) } }
+        return data.count
     }
 
     mutating func put32(_ values: [UInt32]) -> Int {
-        put(values.flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) } })
+        align(8)
+        defer { for value in values { data.append(littleEndian: value) } }
+        return data.count
+    }
+
+    private mutating func align(_ alignment: Int) {
+        while data.count % alignment != 0 { data.append(0) }
+    }
+}
+
+extension [UInt8] {
+    mutating func append(littleEndian value: some FixedWidthInteger) {
+        for shift in stride(from: 0, to: value.bitWidth, by: 8) { append(UInt8(truncatingIfNeeded: value >> shift)) }
     }
 }

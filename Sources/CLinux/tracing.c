@@ -32,7 +32,7 @@
 #define SAME(name) _Static_assert(CLINUX_##name == name, #name)
 SAME(PTRACE_SEIZE); SAME(PTRACE_INTERRUPT); SAME(PTRACE_DETACH); SAME(PTRACE_SINGLESTEP); SAME(PTRACE_GETSIGMASK);
 SAME(PTRACE_CONT); SAME(PTRACE_SETSIGMASK); SAME(PTRACE_EVENT_STOP);
-SAME(PTRACE_O_SUSPEND_SECCOMP);
+SAME(PTRACE_SETOPTIONS); SAME(PTRACE_O_EXITKILL);
 SAME(NT_PRSTATUS); SAME(NT_X86_XSTATE); SAME(KCMP_FILE);
 SAME(MAP_SHARED); SAME(MAP_PRIVATE); SAME(MAP_FIXED); SAME(MAP_ANONYMOUS); SAME(MAP_GROWSDOWN); SAME(MAP_NORESERVE);
 SAME(MAP_FIXED_NOREPLACE);
@@ -63,10 +63,19 @@ long clinux_pending_signals(int32_t tid, int32_t shared, uint64_t first, void *b
     return clinux_ptrace(PTRACE_PEEKSIGINFO, tid, (uintptr_t)&arguments, (uintptr_t)bytes);
 }
 
-long clinux_wait_stopped(int32_t tid, int32_t *status) {
+// A stop is told by SIGCHLD, which stays pending while it is blocked: one that comes between the look and the wait ends the
+// wait.
+long clinux_wait_stopped(int32_t tid, int32_t *status, uint64_t nanoseconds) {
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, NULL);
+    struct timespec rest = {.tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000)};
     while (1) {
-        long outcome = waitpid(tid, status, __WALL);
-        if (outcome >= 0 || errno != EINTR) return result(outcome);
+        long outcome = result(waitpid(tid, status, __WALL | WNOHANG));
+        if (outcome != 0 && outcome != -EINTR) return outcome;
+        // Another thread's stop ends the wait early, and that is no harm: the caller looks again.
+        if (sigtimedwait(&child, NULL, &rest) < 0 && errno == EAGAIN) return result(waitpid(tid, status, __WALL | WNOHANG));
     }
 }
 

@@ -18,6 +18,7 @@ package enum Files {
         package static let directory = Flags(rawValue: CLINUX_O_DIRECTORY)
         /// Names the file without opening it: no read, no side effect of a device or a pipe.
         package static let nameOnly = Flags(rawValue: CLINUX_O_PATH)
+        package static let nonBlocking = Flags(rawValue: O_NONBLOCK)
     }
 
     package enum Kind: Equatable, Sendable {
@@ -30,6 +31,12 @@ package enum Files {
         let all = Int(flags.rawValue | CLINUX_O_CLOEXEC)
         let result = path.withAddress { Kernel.call(CLINUX_SYS_openat, Int(directory.raw), $0, all, mode) }
         return FileDescriptor(owning: Int32(try Kernel.check(result, "open", path)))
+    }
+
+    /// Opens for reading the very file that a descriptor is open on or names, whatever has its name by now, and waits for
+    /// nobody: not for the other end of a pipe, nor for who holds a lease (EAGAIN).
+    package static func openAgain(_ raw: Int32, _ flags: Flags = []) throws(SystemError) -> FileDescriptor {
+        try open("/proc/self/fd/\(raw)", flags | .nonBlocking)
     }
 
     /// Opens a directory that a caller named, without following the magic links of /proc, which lead out of any tree.
@@ -184,6 +191,17 @@ package enum Files {
             filled = max(0, count)
         }
         guard count >= 0 else { throw SystemError(call: "readlink", subject: path, code: errno) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// What the link says that a descriptor names.
+    package static func readLink(_ raw: Int32) throws(SystemError) -> String {
+        var count = 0
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, filled in
+            count = unsafe readlinkat(raw, "", buffer.baseAddress!, buffer.count)
+            filled = max(0, count)
+        }
+        guard count >= 0 else { throw SystemError(call: "readlinkat", subject: "descriptor \(raw)", code: errno) }
         return String(decoding: bytes, as: UTF8.self)
     }
 

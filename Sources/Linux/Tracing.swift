@@ -3,39 +3,76 @@
 internal import CLinux
 import Glibc
 
-/// One thread that is stopped, until `letGo`.
+/// One thread that is traced, until `letGo`. Its filter of system calls holds all the time: a thread of a function never
+/// runs without it, so what `call` has the thread do must stand in the profile.
 package struct TracedThread: Sendable {
     package let tid: Int32
 
-    /// Seizes it; it runs on until `stop`. Its filter of system calls does not stand in the way of ours.
+    /// Seizes it; it runs on until it is interrupted.
     package init(seizing tid: Int32) throws(SystemError) {
         self.tid = tid
-        let options = UInt64(CLINUX_PTRACE_O_SUSPEND_SECCOMP)
-        try Kernel.check(clinux_ptrace(CLINUX_PTRACE_SEIZE, tid, 0, options), "ptrace", "seize \(tid)")
+        try Kernel.check(clinux_ptrace(CLINUX_PTRACE_SEIZE, tid, 0, 0), "ptrace", "seize \(tid)")
     }
 
     package func interrupt() throws(SystemError) {
         try Kernel.check(clinux_ptrace(CLINUX_PTRACE_INTERRUPT, tid, 0, 0), "ptrace", "interrupt \(tid)")
     }
 
-    /// Waits until it stands still as it was told to. False when it has ended instead.
-    package func awaitStop() throws(SystemError) -> Bool {
+    /// Lets one that stands still run on; it stays traced.
+    package func goOn() { _ = clinux_ptrace(CLINUX_PTRACE_CONT, tid, 0, 0) }
+
+    package enum Waited: Equatable, Sendable {
+        case standsStill
+        /// It does, and not for us alone: a signal such as SIGSTOP has stopped its process.
+        case isHeldBySignal
+        case hasEnded
+        case tookTooLong
+    }
+
+    /// Waits until it stands still as it was told to.
+    /// - Parameter latest: on the monotonic clock
+    package func awaitStop(until latest: UInt64) throws(SystemError) -> Waited {
         while true {
-            guard let stop = try nextStop() else { return false }
-            if stop.isOwn { return true }
-            // A signal was on its way to it and comes first: kept from it here, it would be lost.
-            try Kernel.check(clinux_ptrace(CLINUX_PTRACE_CONT, tid, 0, UInt64(stop.signal)), "ptrace", "go on")
+            switch try nextStop(until: latest) {
+            case .ended: return .hasEnded
+            case .none: return .tookTooLong
+            case .interrupted(let signal): return signal == SIGTRAP ? .standsStill : .isHeldBySignal
+            case .signal(let number):
+                // A signal was on its way to it and comes first: kept from it here, it would be lost.
+                let result = clinux_ptrace(CLINUX_PTRACE_CONT, tid, 0, UInt64(number))
+                if result != -Int(ESRCH) { try Kernel.check(result, "ptrace", "go on") }
+            }
         }
     }
 
-    /// Why it stands still: with a signal, or for its tracer. Nil when it has ended instead.
-    private func nextStop() throws(SystemError) -> (signal: Int32, isOwn: Bool)? {
-        var status: Int32 = 0
-        let thread = tid
-        try Kernel.check(unsafe clinux_wait_stopped(thread, &status), "waitpid", String(tid))
-        guard status & 0xff == 0x7f else { return nil }
-        return (status >> 8 & 0xff, Int(status >> 16) == CLINUX_PTRACE_EVENT_STOP)
+    private enum Stop {
+        /// For its tracer; with SIGTRAP, or with the signal that has stopped the whole process.
+        case interrupted(Int32)
+        case signal(Int32)
+        case ended
+        case none
     }
+
+    /// The first thread of a process whose others live on ends without a word to whoever traces it, and one that another
+    /// thread's execve has ended does too: so its state is looked at as well.
+    private func nextStop(until latest: UInt64) throws(SystemError) -> Stop {
+        while true {
+            var status: Int32 = 0
+            let result = unsafe clinux_wait_stopped(tid, &status, Self.interval)
+            if result == -Int(ECHILD) { return .ended }
+            try Kernel.check(result, "waitpid", String(tid))
+            if result > 0 {
+                guard status & 0xff == 0x7f else { return .ended }
+                let signal = status >> 8 & 0xff
+                return Int(status >> 16) == CLINUX_PTRACE_EVENT_STOP ? .interrupted(signal) : .signal(signal)
+            }
+            if TaskStatus.hasEnded(tid) { return .ended }
+            if Clock.now >= latest { return .none }
+        }
+    }
+
+    /// Nanoseconds, after which it is looked at again.
+    private static let interval: UInt64 = 10_000_000
 
     package func letGo() {
         _ = clinux_ptrace(CLINUX_PTRACE_DETACH, tid, 0, 0)
@@ -66,6 +103,9 @@ package struct TracedThread: Sendable {
         try Kernel.check(result, "ptrace", "get registers")
         return bytes
     }
+
+    /// False when it runs, or is no more, or is not traced by the caller.
+    package var standsStill: Bool { (try? signalMask()) != nil }
 
     package func signalMask() throws(SystemError) -> UInt64 {
         var mask: UInt64 = 0
@@ -125,8 +165,37 @@ package struct TracedThread: Sendable {
         return (head, length)
     }
 
-    /// Has it make a system call, with the instruction for that at `instruction`, and puts everything back. Signals are held
-    /// off meanwhile: the next stop would be for one of them, before the call, and the signal lost.
+    /// Whether the kernel hands the system calls that it makes back to itself (PR_SET_SYSCALL_USER_DISPATCH). A kernel before
+    /// 6.4 does not tell.
+    package func dispatchesCalls() -> Bool {
+        // mode, selector, offset, length
+        var values: [UInt64] = [0, 0, 0, 0]
+        let thread = tid
+        let result = unsafe values.withUnsafeMutableBytes {
+            clinux_ptrace(
+                CLINUX_PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, thread, UInt64($0.count),
+                UInt64(UInt(bitPattern: $0.baseAddress)))
+        }
+        return result >= 0 && values[0] != 0
+    }
+
+    /// While `body` changes what the thread goes on with (registers, memory below its stack), the end of the caller is the
+    /// end of the thread's process: a caller that is killed in the middle leaves no thread running with what is not its
+    /// own. Where `body` leaves a thread behind that does not stand still, the caller ends itself for that.
+    package func boundToTracer<Result>(_ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
+        let (thread, options) = (tid, CLINUX_PTRACE_O_EXITKILL)
+        try Kernel.check(clinux_ptrace(CLINUX_PTRACE_SETOPTIONS, thread, 0, UInt64(options)), "ptrace", "bind \(thread)")
+        defer {
+            if clinux_ptrace(CLINUX_PTRACE_SETOPTIONS, thread, 0, 0) != 0, !TaskStatus.hasEnded(thread) { Self.endBoth() }
+        }
+        return try body()
+    }
+
+    private static func endBoth() -> Never { _exit(70) }
+
+    /// Has it make a system call, with the instruction for that at `instruction`, and puts everything back; within
+    /// `boundToTracer`. Signals are held off meanwhile: the next stop would be for one of them, before the call, and the
+    /// signal lost.
     package func call(
         _ number: Int, _ arguments: [UInt64], with instruction: UInt64
     ) throws(SystemError) -> Int {
@@ -143,21 +212,30 @@ package struct TracedThread: Sendable {
             try setSignalMask(mask)
             return result
         } catch {
-            try? setRegisters(before)
-            try? setSignalMask(mask)
+            do throws(SystemError) {
+                try setRegisters(before)
+                try setSignalMask(mask)
+            } catch {
+                if !TaskStatus.hasEnded(tid) { Self.endBoth() }
+            }
             throw error
         }
     }
 
+    private static let longestStep: UInt64 = 5_000_000_000
+
     private func step() throws(SystemError) {
+        let latest = Clock.now + Self.longestStep
         while true {
             try Kernel.check(clinux_ptrace(CLINUX_PTRACE_SINGLESTEP, tid, 0, 0), "ptrace", "step")
-            guard let stop = try nextStop() else { throw SystemError(call: "ptrace", subject: "step", code: ESRCH) }
-            if stop.isOwn { continue }
-            guard stop.signal == SIGTRAP else {
-                throw SystemError(call: "ptrace", subject: "step, but for signal \(stop.signal)", code: EBUSY)
+            switch try nextStop(until: latest) {
+            case .ended: throw SystemError(call: "ptrace", subject: "step", code: ESRCH)
+            case .none: throw SystemError(call: "ptrace", subject: "step", code: ETIMEDOUT)
+            case .interrupted: continue
+            case .signal(SIGTRAP): return
+            case .signal(let number):
+                throw SystemError(call: "ptrace", subject: "step, but for signal \(number)", code: EBUSY)
             }
-            return
         }
     }
 }

@@ -12,7 +12,9 @@ enum : long {
     CLINUX_PTRACE_SETSIGMASK = 0x420b,
     CLINUX_PTRACE_EVENT_STOP = 128,
     CLINUX_PTRACE_GET_RSEQ_CONFIGURATION = 0x420f,
-    CLINUX_PTRACE_O_SUSPEND_SECCOMP = 1 << 21,
+    CLINUX_PTRACE_SETOPTIONS = 0x4200,
+    CLINUX_PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG = 0x4211,
+    CLINUX_PTRACE_O_EXITKILL = 1 << 20,
 };
 
 enum : int32_t {
@@ -28,8 +30,9 @@ long clinux_set_registers(int32_t tid, int32_t kind, const void *bytes, uint64_t
 /// Signals that are pending for a thread, or with `shared` for its process, but for the first ones: 128 bytes each, at
 /// most 32.
 long clinux_pending_signals(int32_t tid, int32_t shared, uint64_t first, void *bytes);
-/// Waits for a traced thread to stop. The status as of waitpid.
-long clinux_wait_stopped(int32_t tid, int32_t *status);
+/// Waits for a traced thread to stop, for so many nanoseconds: its number and the status as of waitpid, or 0. Blocks SIGCHLD
+/// in the caller.
+long clinux_wait_stopped(int32_t tid, int32_t *status, uint64_t nanoseconds);
 long clinux_robust_list(int32_t tid, uint64_t *head, uint64_t *length);
 
 /// Another process's descriptor, as one of the caller's own.

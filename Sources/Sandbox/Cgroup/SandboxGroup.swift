@@ -197,6 +197,12 @@ final class SandboxGroup {
         try? Files.control("\(unified)/cgroup.kill", "1")
     }
 
+    /// Where the kernel lists every thread of the sandbox, whoever its parent is; none where no group was made.
+    var threadList: String? {
+        if let unified { return "\(unified)/cgroup.threads" }
+        return legacy.distinct.first.map { "\($0)/tasks" }
+    }
+
     /// The group's directories, in the order in which they can be removed.
     var paths: [String] {
         var all = legacy.distinct

@@ -65,7 +65,10 @@ package final class Capturing {
                 let capture = Capture(
                     logs: logs, numbers: sandbox.started.map { ($0.pid, $0.number) }, pages: draft.pages,
                     failing: sandbox.foundations.failingCapture)
-                var plan = try capture.run(guardian: sandbox.pid)
+                guard let list = sandbox.group.threadList else {
+                    throw Refusal(.snapshot, "the sandbox has no control group that lists its threads")
+                }
+                var plan = try capture.run(guardian: sandbox.pid, listed: list)
                 plan.memo = request.memo
                 plan.binding = try Binding(
                     root: sandbox.request.root, code: sandbox.request.code, layers: sandbox.request.layers)

@@ -42,9 +42,10 @@ package final class Capture {
     }
 
     /// - Parameter guardian: pid 1 of the sandbox, by its number here
-    package func run(guardian: Int32) throws(Refusal) -> Plan {
+    /// - Parameter list: the file in which the kernel lists all threads of the sandbox's group
+    package func run(guardian: Int32, listed list: String) throws(Refusal) -> Plan {
         do {
-            return try capture(guardian)
+            return try capture(guardian, list)
         } catch let refusal as Refusal {
             throw refusal
         } catch {
@@ -57,7 +58,7 @@ package final class Capture {
     /// How many filters of system calls it has: what has more has one of its own.
     private(set) var ownFilters = ""
 
-    private func capture(_ guardian: Int32) throws -> Plan {
+    private func capture(_ guardian: Int32, _ list: String) throws -> Plan {
         self.guardian = guardian
         ownFilters = try ProcFile.values("/proc/\(guardian)/status")["Seccomp_filters"]?.first ?? ""
         // From here on this process sees the sandbox's own queues, segments and sockets.
@@ -67,7 +68,8 @@ package final class Capture {
         }
         let begin = Clock.now
         try next("stop the processes")
-        let stopped = try StoppedTree(below: guardian)
+        let stopped = try StoppedTree(of: guardian, listed: list)
+        try checkThreads(of: stopped)
         var plan = Plan()
         peers = try UnixPeers.all()
         try next("read the files of /tmp")
@@ -75,15 +77,13 @@ package final class Capture {
         for process in stopped.processes {
             var state = ProcessState()
             try next("read the table of mappings")
-            if !process.hasEnded { try captureMappings(of: process, &state) }
+            try captureMappings(of: process, &state)
             try next("read the state of a process")
             try capture(process, &state)
             try next("read its descriptors")
-            if !process.hasEnded {
-                try captureDescriptors(of: process, &state)
-                try next("copy its memory")
-                try captureMemory(of: process, &state)
-            }
+            try captureDescriptors(of: process, &state)
+            try next("copy its memory")
+            try captureMemory(of: process, &state)
             plan.processes.append(state)
         }
         try next("read its clocks")
@@ -115,7 +115,7 @@ package final class Capture {
 
     /// A file that is mapped so that all who map it see each other's changes: the place among the open files.
     func sharedFile(_ link: String, _ name: String, _ isWritten: Bool) throws -> UInt32 {
-        let open = try Files.open(link)
+        let open = try StillFile.read(link, name)
         let about = try FileDetails(open.raw)
         // Named by its place: mapped twice in the same way, it is one.
         let identity = "mapped \(about.device) \(about.inode) \(isWritten)"

@@ -138,7 +138,9 @@ extension Capture {
 
     func copyContents(of raw: Int32, size: UInt64, to file: inout OpenFile) throws {
         file.size = size
-        guard let contents = try pages.copyFile(raw, size: size, room: &tree.room) else {
+        // Opened again: to look for data moves the position, which the process goes on from.
+        let own = try StillFile.read(raw, file.path)
+        guard let contents = try pages.copyFile(own.raw, size: size, room: &tree.room) else {
             throw Refusal(.snapshot, "there are more than 512 MB in its files")
         }
         file.contents = contents

@@ -5,6 +5,47 @@ import Linux
 import Wire
 
 extension Capture {
+    /// What cannot be captured for what its threads are, before anything of it is read. And what must hold before a thread
+    /// makes a call for us: that its filter is the sandbox's own, the call goes to the kernel, and the stop after it is ours.
+    func checkThreads(of stopped: StoppedTree) throws {
+        for process in stopped.processes {
+            let pid = process.pid
+            let inside = ProcFile.innermost(try ProcFile.values("/proc/\(pid)/status")["NSpid"]?.first)
+            if process.hasEnded { throw Refusal(.snapshot, "process \(inside) has ended and has not been waited for") }
+            guard process.threads[0].tid == pid else {
+                throw Refusal(.snapshot, "the first thread of process \(inside) has ended")
+            }
+            for thread in process.threads {
+                let status = try ProcFile.values("/proc/\(pid)/task/\(thread.tid)/status")
+                if let filters = status["Seccomp_filters"]?.first, filters != ownFilters {
+                    throw Refusal(.snapshot, "process \(inside) has a filter of its own (seccomp)")
+                }
+                if thread.dispatchesCalls() {
+                    throw Refusal(.snapshot, "process \(inside) handles its system calls itself (user dispatch)")
+                }
+                let pending = Self.mask("SigPnd", status) | Self.mask("ShdPnd", status)
+                if pending >> UInt64(SIGTRAP - 1) & 1 == 1 {
+                    throw Refusal(.snapshot, "SIGTRAP waits for process \(inside)")
+                }
+            }
+            try checkLeases(of: pid)
+        }
+    }
+
+    private static func mask(_ key: String, _ status: [String: [String]]) -> UInt64 {
+        UInt64(status[key]?.first ?? "0", radix: 16) ?? 0
+    }
+
+    /// To open a file that somebody has a lease on sends him a signal, which ends him if he does not expect it. A lease whose
+    /// descriptor was closed while the file is mapped is noticed where the file is opened.
+    private func checkLeases(of pid: Int32) throws {
+        for number in try Files.names(in: "/proc/\(pid)/fdinfo") {
+            for line in try ProcFile.values("/proc/\(pid)/fdinfo/\(number)")["lock"] ?? [] where line.contains("LEASE") {
+                throw Refusal(.snapshot, "it has a lease on a file (F_SETLEASE): descriptor \(number)")
+            }
+        }
+    }
+
     func capture(_ stopped: StoppedProcess, _ state: inout ProcessState) throws {
         let pid = stopped.pid
         let status = try ProcFile.values("/proc/\(pid)/status")
@@ -14,18 +55,12 @@ extension Capture {
         state.session = ProcFile.innermost(status["NSsid"]?.first)
         state.group = ProcFile.innermost(status["NSpgid"]?.first)
         state.number = numbers.first { $0.pid == state.pid }?.number ?? 0
-        if stopped.hasEnded { throw Refusal(.snapshot, "process \(state.pid) has ended and has not been waited for") }
-        guard let main = stopped.threads.first, main.tid == pid,
-            try ProcFile.stat(of: pid, thread: pid).state != "Z"
-        else { throw Refusal(.snapshot, "the first thread of process \(state.pid) has ended") }
-        if let filters = status["Seccomp_filters"]?.first, filters != ownFilters {
-            throw Refusal(.snapshot, "process \(state.pid) has a filter of its own (seccomp)")
-        }
+        let main = stopped.threads[0]
         let calls = try insideCalls(of: stopped, main, state.kernelMappings)
         for thread in stopped.threads { state.threads.append(try capture(thread, of: pid, with: calls)) }
         state.layout = [
             stat.address(26), stat.address(27), stat.address(45), stat.address(46), stat.address(47),
-            UInt64(try main.call(Call.brk, [0], with: calls.instruction)), stat.address(28),
+            UInt64(try calls.make(main, Call.brk, [0])), stat.address(28),
             stat.address(48), stat.address(49), stat.address(50), stat.address(51),
         ]
         state.auxiliary = try Files.read("/proc/\(pid)/auxv", limit: 1024)
@@ -40,10 +75,10 @@ extension Capture {
         state.oomScore = Int32(try Files.readText("/proc/\(pid)/oom_score_adj").dropLast()) ?? 0
         state.coreFilter = String(try Files.readText("/proc/\(pid)/coredump_filter").dropLast())
         state.hasNoHugePages =
-            try main.call(Call.prctl, [Control.getHugePagesOff], with: calls.instruction) == 1
+            try calls.make(main, Call.prctl, [Control.getHugePagesOff]) == 1
         state.keepsCapabilities =
-            try main.call(Call.prctl, [Control.getKeepsCapabilities], with: calls.instruction) == 1
-        state.isDumpable = try main.call(Call.prctl, [Control.getDumpable], with: calls.instruction) == 1
+            try calls.make(main, Call.prctl, [Control.getKeepsCapabilities]) == 1
+        state.isDumpable = try calls.make(main, Call.prctl, [Control.getDumpable]) == 1
         state.isSubreaper =
             try calls.ask(main, Call.prctl, [Control.getSubreaper, calls.scratch], length: 8)[0] & 1 == 1
         try captureSignals(main, status, calls, &state)
@@ -54,8 +89,7 @@ extension Capture {
     private func captureSignals(
         _ main: TracedThread, _ status: [String: [String]], _ calls: InsideCalls, _ state: inout ProcessState
     ) throws {
-        func mask(_ key: String) -> UInt64 { UInt64(status[key]?.first ?? "0", radix: 16) ?? 0 }
-        let special = mask("SigCgt") | mask("SigIgn")
+        let special = Self.mask("SigCgt", status) | Self.mask("SigIgn", status)
         for signal in UInt64(1)...64 where special >> (signal - 1) & 1 == 1 {
             var action = SignalAction()
             action.signal = UInt32(signal)

@@ -1,5 +1,17 @@
 // All processes of a sandbox but its pid 1, stopped, each with all its threads. They go on when this is let go of,
 // however that comes about: whoever traces ends, and the kernel lets go of what it traced.
+//
+// What is to be stopped is what the kernel lists in the sandbox's control group, which no process leaves, whoever its
+// parent is or becomes. That none is missed, however the processes multiply, end or execute programs meanwhile:
+//
+// - A list of the group names, of every line of processes that begin each other, at least one that lived when the list
+//   was at its end: a new task is put at the end of the list before its parent goes on.
+// - All that were seized stand still before a list is read, and are seen to stand still after it. A thread leaves its stop
+//   for us alone, for SIGKILL, or because another thread of its process executes a program; in the last case that thread
+//   takes over its number, and is either not traced by us or does not stand still.
+// - So when a list names nobody else, nobody else was there, and nobody can have been begun since.
+//
+// Nothing of the sandbox is read before that.
 
 import Glibc
 import Linux
@@ -18,74 +30,179 @@ struct StoppedProcess {
     let pid: Int32
     /// Its place among those that were stopped; nil where pid 1 is its parent.
     let parent: Int?
-    let hasEnded: Bool
-    var threads: [TracedThread] = []
+    /// The first thread comes first, where it has not ended.
+    let threads: [TracedThread]
+    /// All its threads have; one whose first thread has ended goes on with the others.
+    var hasEnded: Bool { threads.isEmpty }
 }
 
 final class StoppedTree {
+    /// Parents before their children.
     private(set) var processes: [StoppedProcess] = []
+    private var members: [Int32: (thread: TracedThread, standsStill: Bool)] = [:]
+    /// In the group, and none of the sandbox's: processes of the engine that work for it.
+    private var strangers: Set<Int32> = []
+
+    private let guardian: Int32
+    private let list: String
+    private let ownNamespace: String
+    private let namespace: String
+
+    /// A thread may wait in the kernel for another (vfork), which is therefore let go on before the next attempt.
+    private static let attempts = 4
+    private static let longestAttempt: UInt64 = 1_500_000_000
+    private static let pause: UInt32 = 20_000
+    private static let mostThreads = 4096
 
     /// - Parameter guardian: pid 1 of the sandbox, by its number here
-    init(below guardian: Int32) throws(Refusal) {
+    /// - Parameter list: the file in which the kernel lists all threads of the sandbox's group
+    init(of guardian: Int32, listed list: String) throws(Refusal) {
+        (self.guardian, self.list) = (guardian, list)
+        guard let own = TaskStatus.processNamespace(of: getpid()),
+            let namespace = TaskStatus.processNamespace(of: guardian)
+        else { throw Refusal(.snapshot, "pid 1 of the sandbox has ended") }
+        (ownNamespace, self.namespace) = (own, namespace)
         do throws(SystemError) {
-            try stopChildren(of: guardian, place: nil)
-            // What was begun while the others were being stopped.
-            var count = -1
-            while count != total {
-                count = total
-                for index in processes.indices where !processes[index].hasEnded { try stopThreads(of: index) }
-                try stopChildren(of: guardian, place: nil)
-                for index in processes.indices { try stopChildren(of: processes[index].pid, place: index) }
-            }
+            try stopAll()
+            try takeUp()
         } catch {
             letGo()
             throw Refusal(.snapshot, "stop the processes: \(error)")
         }
         if processes.isEmpty { throw Refusal(.snapshot, "nothing runs in the sandbox") }
-        if processes.count > Plan.Limits.processes {
-            letGo()
-            throw Refusal(.snapshot, "there are more than \(Plan.Limits.processes) processes")
-        }
     }
 
     deinit { letGo() }
 
-    private var total: Int { processes.count + processes.reduce(0) { $0 + $1.threads.count } }
-
     func letGo() {
-        for process in processes { for thread in process.threads { thread.letGo() } }
+        for member in members.values { member.thread.letGo() }
+        members = [:]
         processes = []
     }
 
-    private func stopChildren(of pid: Int32, place: Int?) throws(SystemError) {
-        for child in try Self.children(of: pid) where !processes.contains(where: { $0.pid == child }) {
-            let state = try? ProcFile.stat(of: child)
-            if state?.state == "T" {
-                throw SystemError(call: "capture", subject: "a process that is stopped", code: EBUSY)
+    // MARK: stopping
+
+    private func stopAll() throws(SystemError) {
+        for attempt in 1... {
+            if try standStill(until: Clock.now + Self.longestAttempt) { return }
+            if attempt == Self.attempts { break }
+            for member in members.values where member.standsStill { member.thread.goOn() }
+            Clock.sleep(microseconds: Self.pause)
+            for tid in members.keys {
+                members[tid]?.standsStill = false
+                try interrupt(tid)
             }
-            processes.append(StoppedProcess(pid: child, parent: place, hasEnded: state?.state == "Z"))
-            let index = processes.count - 1
-            if !processes[index].hasEnded { try stopThreads(of: index) }
-            try stopChildren(of: child, place: index)
+        }
+        throw SystemError(call: "wait", subject: "for its threads, which do not stop", code: ETIMEDOUT)
+    }
+
+    /// One attempt, which follows processes that are begun meanwhile.
+    private func standStill(until latest: UInt64) throws(SystemError) -> Bool {
+        repeat {
+            let found = try listed().filter { members[$0] == nil && !isStranger($0) }
+            if found.isEmpty, allStandStill() { return true }
+            for tid in found { try seize(tid) }
+            guard members.count <= Self.mostThreads else {
+                throw SystemError(call: "capture", subject: "so many threads", code: E2BIG)
+            }
+            for (tid, member) in members where !member.standsStill {
+                guard try awaitStop(of: tid, until: latest) else { return false }
+            }
+        } while Clock.now < latest
+        return false
+    }
+
+    private func listed() throws(SystemError) -> [Int32] {
+        try Files.readText(list).split(separator: "\n").compactMap { Int32($0) }.filter { $0 > 0 && $0 != guardian }
+    }
+
+    private func isStranger(_ tid: Int32) -> Bool {
+        strangers.contains(tid) && TaskStatus.processNamespace(of: tid) == ownNamespace
+    }
+
+    /// As they were seen to before the last list was read; those that do not are looked at again.
+    private func allStandStill() -> Bool {
+        var all = true
+        for (tid, member) in members where !member.thread.standsStill {
+            members[tid]?.standsStill = false
+            try? member.thread.interrupt()
+            all = false
+        }
+        return all
+    }
+
+    private func seize(_ tid: Int32) throws(SystemError) {
+        guard let its = TaskStatus.processNamespace(of: tid) else { return }
+        if its == ownNamespace {
+            strangers.insert(tid)
+            return
+        }
+        do throws(SystemError) {
+            let thread = try TracedThread(seizing: tid)
+            // From here on the number cannot come to mean another.
+            if let its = TaskStatus.processNamespace(of: tid), its != namespace {
+                throw SystemError(call: "capture", subject: "a process that is in another namespace", code: EBUSY)
+            }
+            members[tid] = (thread, false)
+            try thread.interrupt()
+        } catch {
+            // It has ended meanwhile.
+            if error.code == ESRCH || error.code == EPERM && TaskStatus.hasEnded(tid) { return }
+            throw error
         }
     }
 
-    private func stopThreads(of index: Int) throws(SystemError) {
-        let pid = processes[index].pid
-        var new: [TracedThread] = []
-        for name in try Files.names(in: "/proc/\(pid)/task") {
-            guard let tid = Int32(name), !processes[index].threads.contains(where: { $0.tid == tid }) else { continue }
-            do throws(SystemError) {
-                let thread = try TracedThread(seizing: tid)
-                try thread.interrupt()
-                new.append(thread)
-            } catch {
-                // It has ended meanwhile.
-                if error.code != ESRCH { throw error }
-            }
+    private func interrupt(_ tid: Int32) throws(SystemError) {
+        do throws(SystemError) {
+            try members[tid]?.thread.interrupt()
+        } catch {
+            if error.code != ESRCH { throw error }
         }
-        for thread in new where try thread.awaitStop() { processes[index].threads.append(thread) }
-        processes[index].threads.sort { $0.tid == pid || $1.tid != pid && $0.tid < $1.tid }
+    }
+
+    /// False when it takes too long.
+    private func awaitStop(of tid: Int32, until latest: UInt64) throws(SystemError) -> Bool {
+        guard let thread = members[tid]?.thread else { return true }
+        switch try thread.awaitStop(until: latest) {
+        case .standsStill: members[tid]?.standsStill = true
+        case .hasEnded: members[tid] = nil
+        case .tookTooLong: return false
+        case .isHeldBySignal:
+            throw SystemError(call: "capture", subject: "a process that is stopped", code: EBUSY)
+        }
+        return true
+    }
+
+    // MARK: who they are
+
+    private func takeUp() throws(SystemError) {
+        var threads: [Int32: [TracedThread]] = [:]
+        for (tid, member) in members {
+            guard let pid = TaskStatus.process(of: tid) else {
+                throw SystemError(call: "capture", subject: "a process that ends", code: ESRCH)
+            }
+            threads[pid, default: []].append(member.thread)
+        }
+        try takeUp(childrenOf: guardian, place: nil, &threads)
+        // Every process of a namespace is below its pid 1.
+        if !threads.isEmpty { throw SystemError(call: "capture", subject: "a process without a parent", code: ECHILD) }
+    }
+
+    private func takeUp(
+        childrenOf pid: Int32, place: Int?, _ threads: inout [Int32: [TracedThread]]
+    ) throws(SystemError) {
+        for child in try Self.children(of: pid) {
+            guard processes.count < Plan.Limits.processes else {
+                throw SystemError(call: "capture", subject: "more than \(Plan.Limits.processes) processes", code: E2BIG)
+            }
+            let own = (threads.removeValue(forKey: child) ?? [])
+                .sorted { $0.tid == child || $1.tid != child && $0.tid < $1.tid }
+            if own.isEmpty, !TaskStatus.hasEnded(child) {
+                throw SystemError(call: "capture", subject: "a process that is not in the group", code: EBUSY)
+            }
+            processes.append(StoppedProcess(pid: child, parent: place, threads: own))
+            try takeUp(childrenOf: child, place: processes.count - 1, &threads)
+        }
     }
 
     static func children(of pid: Int32) throws(SystemError) -> [Int32] {

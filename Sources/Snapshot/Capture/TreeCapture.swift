@@ -1,4 +1,4 @@
-// The files of /tmp and /dev/shm, which every environment has of its own.
+// The files of /tmp and /dev/shm, which every environment has of its own. How they are opened is in StillFile.
 
 import Glibc
 import Linux
@@ -19,9 +19,9 @@ final class TreeCapture {
     /// - Parameter root: the sandbox's root directory, as seen from here
     func capture(below root: String) throws {
         for place in ["/tmp", "/dev/shm"] {
-            let directory = try Files.open(root + place, [.directory, .noFollow])
+            let directory = try Files.open(root + place, [.nameOnly, .directory, .noFollow])
             inodes[try FileDetails(directory.raw).inode] = place
-            try capture(directory, place)
+            try capture(try StillFile.directory(directory.raw), place)
         }
     }
 
@@ -55,18 +55,18 @@ final class TreeCapture {
             case 0o040000:
                 entry.kind = .directory
                 entries.append(entry)
-                try capture(try Files.open(name, in: Directory(directory), [.directory, .noFollow]), entry.path)
+                try capture(try StillFile.directory(own.raw), entry.path)
                 continue
             case 0o100000:
                 entry.size = about.size
-                let file = try Files.open(name, in: Directory(directory), [.noFollow])
+                let file = try StillFile.read(own.raw, entry.path)
                 guard let contents = try pages.copyFile(file.raw, size: about.size, room: &room) else {
                     throw Refusal(.snapshot, "there are more than 512 MB of files in /tmp")
                 }
                 entry.contents = contents
             case 0o120000:
                 entry.kind = .link
-                entry.target = try Files.readLink("/proc/self/fd/\(directory.raw)/\(name)")
+                entry.target = try Files.readLink(own.raw)
             case 0o010000: entry.kind = .pipe
             case 0o140000: entry.kind = .socket
             default: throw Refusal(.snapshot, "\(entry.path) is of a kind that cannot be captured")

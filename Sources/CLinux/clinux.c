@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -34,7 +35,7 @@
 SAME(CLONE_NEWTIME); SAME(CLONE_PARENT); SAME(CLONE_NEWNS); SAME(CLONE_NEWCGROUP); SAME(CLONE_NEWUTS);
 SAME(CLONE_NEWIPC); SAME(CLONE_NEWUSER); SAME(CLONE_NEWPID); SAME(CLONE_NEWNET); SAME(CLONE_INTO_CGROUP);
 SAME(MOUNT_ATTR_RDONLY); SAME(MOUNT_ATTR_NOSUID); SAME(MOUNT_ATTR_NODEV); SAME(MOUNT_ATTR_NOEXEC);
-SAME(MOUNT_ATTR_IDMAP); SAME(RESOLVE_NO_MAGICLINKS); SAME(RESOLVE_BENEATH);
+SAME(MOUNT_ATTR_IDMAP); SAME(RESOLVE_NO_MAGICLINKS); SAME(RESOLVE_NO_SYMLINKS); SAME(RESOLVE_BENEATH);
 SAME(O_PATH); SAME(O_DIRECTORY); SAME(O_NOFOLLOW); SAME(O_CLOEXEC); SAME(AT_FDCWD); SAME(AT_EMPTY_PATH);
 SAME(OPEN_TREE_CLONE); SAME(MOVE_MOUNT_F_EMPTY_PATH);
 SAME(FSOPEN_CLOEXEC); SAME(FSMOUNT_CLOEXEC); SAME(FSCONFIG_SET_FLAG); SAME(FSCONFIG_SET_STRING);
@@ -215,6 +216,8 @@ long clinux_unlock_byte(int32_t fd, uint64_t byte) {
     return result(fcntl(fd, F_OFD_SETLK, &range));
 }
 
+long clinux_lock_whole(int32_t fd) { return result(flock(fd, LOCK_EX | LOCK_NB)); }
+
 long clinux_wait(int32_t pid, int32_t options, int32_t *code, int32_t *status) {
     siginfo_t info = {0};
     if (waitid(pid < 0 ? P_ALL : P_PID, pid < 0 ? 0 : pid, &info, WEXITED | options) < 0) return -errno;
@@ -318,6 +321,18 @@ long clinux_unix_connect(const char *path) {
     outcome = -errno;
     close(fd);
     return outcome;
+}
+
+long clinux_unix_is_served(const char *path) {
+    struct sockaddr_un address;
+    long outcome = unix_address(path, &address);
+    if (outcome < 0) return outcome;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -errno;
+    outcome = connect(fd, (struct sockaddr *)&address, sizeof address) == 0 ? 0 : -errno;
+    close(fd);
+    // One whose queue is full is served all the same.
+    return outcome == 0 || outcome == -EAGAIN;
 }
 
 long clinux_notify(const char *path, const char *text) {

@@ -61,6 +61,22 @@ extension Files {
             throw SystemError(call: "opendir", subject: path, code: errno)
         }
         defer { unsafe closedir(stream) }
+        return unsafe names(from: stream, prefix: prefix)
+    }
+
+    /// The same of a directory that is held.
+    package static func names(in directory: borrowing FileDescriptor) throws(SystemError) -> [String] {
+        // Of its own, so that it begins at the beginning and may be closed.
+        let own = try open(".", in: Directory(directory), .directory)
+        guard let stream = unsafe fdopendir(own.raw) else {
+            throw SystemError(call: "fdopendir", subject: "", code: errno)
+        }
+        _ = own.release()
+        defer { unsafe closedir(stream) }
+        return unsafe names(from: stream, prefix: "")
+    }
+
+    private static func names(from stream: OpaquePointer, prefix: String) -> [String] {
         var names: [String] = []
         while let entry = unsafe readdir(stream) {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {

@@ -1,6 +1,7 @@
 // A descriptor with exactly one owner: it cannot be copied, and it is closed when its owner lets go.
 
 internal import CLinux
+import Glibc
 
 package struct FileDescriptor: ~Copyable, Sendable {
     package let raw: Int32
@@ -25,6 +26,13 @@ package struct FileDescriptor: ~Copyable, Sendable {
         precondition(raw != target, "a descriptor is duplicated onto itself")
         let flags = closeOnExec ? Int(CLINUX_O_CLOEXEC) : 0
         try Kernel.check(Kernel.call(CLINUX_SYS_dup3, Int(raw), Int(target), flags), "dup3")
+    }
+
+    /// Another number for the open file of `raw`, `first` or above.
+    package static func duplicate(_ raw: Int32, from first: Int32) throws(SystemError) -> FileDescriptor {
+        let number = fcntl(raw, F_DUPFD_CLOEXEC, first)
+        guard number >= 0 else { throw SystemError(call: "fcntl", subject: "", code: errno) }
+        return FileDescriptor(owning: number)
     }
 
     /// Closes every descriptor from `first` on. For a process that is about to run somebody else's code.

@@ -139,27 +139,30 @@ package enum Files {
             path.withAddress { Kernel.call(CLINUX_SYS_unlinkat, Int(directory.raw), $0, 0) }, "unlink", path)
     }
 
-    package static func rename(_ old: String, to new: String) throws(SystemError) {
-        let working = Int(CLINUX_AT_FDCWD)
+    package static func rename(
+        _ old: String, in source: Directory = .working, to new: String, in target: Directory = .working
+    ) throws(SystemError) {
         let result = old.withAddress { from in
-            new.withAddress { Kernel.call(CLINUX_SYS_renameat, working, from, working, $0) }
+            new.withAddress { Kernel.call(CLINUX_SYS_renameat, Int(source.raw), from, Int(target.raw), $0) }
         }
         try Kernel.check(result, "rename", new)
     }
 
     /// Each gets the other's name, in a single step.
-    package static func exchange(_ one: String, with other: String) throws(SystemError) {
-        let working = Int(CLINUX_AT_FDCWD)
+    package static func exchange(
+        _ one: String, with other: String, in directory: Directory = .working
+    ) throws(SystemError) {
         let atOnce = 2
+        let raw = Int(directory.raw)
         let result = one.withAddress { from in
-            other.withAddress { Kernel.call(CLINUX_SYS_renameat2, working, from, working, $0, atOnce) }
+            other.withAddress { Kernel.call(CLINUX_SYS_renameat2, raw, from, raw, $0, atOnce) }
         }
         try Kernel.check(result, "exchange", other)
     }
 
     /// Returns when the names in a directory are on the disk: contents are not found again without them.
-    package static func synchronizeNames(in path: String) throws(SystemError) {
-        let directory = try open(path, .directory)
+    package static func synchronizeNames(in path: String, of parent: Directory = .working) throws(SystemError) {
+        let directory = try open(path, in: parent, .directory)
         try FileRegions.synchronize(directory.raw)
     }
 
@@ -219,24 +222,16 @@ package enum Files {
         try Kernel.check(result, "mknod", path)
     }
 
-    package static func setOwner(of path: String, user: UInt32, group: UInt32) throws(SystemError) {
-        let noFollow = 0x100
-        let result = path.withAddress {
-            Kernel.call(CLINUX_SYS_fchownat, Int(CLINUX_AT_FDCWD), $0, Int(user), Int(group), noFollow)
-        }
-        try Kernel.check(result, "chown", path)
-    }
-
-    package static func setPermissions(of path: String, _ mode: UInt32) throws(SystemError) {
-        let result = path.withAddress { Kernel.call(CLINUX_SYS_fchmodat, Int(CLINUX_AT_FDCWD), $0, Int(mode)) }
-        try Kernel.check(result, "chmod", path)
+    /// Sets the permissions of an open directory or file.
+    package static func setPermissions(of file: borrowing FileDescriptor, _ mode: UInt32) throws(SystemError) {
+        guard fchmod(file.raw, mode) == 0 else { throw SystemError(call: "chmod", subject: "", code: errno) }
     }
 
     /// Gives an open file to another user.
-    package static func changeOwner(of raw: Int32, to user: UInt32) throws(SystemError) {
+    package static func changeOwner(of raw: Int32, to user: UInt32, group: UInt32? = nil) throws(SystemError) {
         let result = "".withAddress {
             Kernel.call(
-                CLINUX_SYS_fchownat, Int(raw), $0, Int(user), Int(user), Int(CLINUX_AT_EMPTY_PATH))
+                CLINUX_SYS_fchownat, Int(raw), $0, Int(user), Int(group ?? user), Int(CLINUX_AT_EMPTY_PATH))
         }
         try Kernel.check(result, "fchown", "descriptor \(raw)")
     }

@@ -89,6 +89,17 @@ package enum Processes {
         return (Int32(found), code == CLINUX_CLD_EXITED ? .exited(status) : .signalled(status))
     }
 
+    /// A process that is not a child, held: from here on its number does not matter.
+    package static func open(_ pid: Int32) throws(SystemError) -> FileDescriptor {
+        FileDescriptor(owning: Int32(try Kernel.check(clinux_open_process(pid), "pidfd_open", String(pid))))
+    }
+
+    /// Whether a process that is held has ended, at most so many milliseconds from now.
+    package static func hasEnded(_ handle: borrowing FileDescriptor, within milliseconds: Int32 = 0) -> Bool {
+        var polled = pollfd(fd: handle.raw, events: Int16(POLLIN), revents: 0)
+        return unsafe poll(&polled, 1, milliseconds) == 1
+    }
+
     package static func signal(_ number: Int32, to handle: borrowing FileDescriptor) throws(SystemError) {
         let result = Kernel.call(CLINUX_SYS_pidfd_send_signal, Int(handle.raw), Int(number), 0, 0)
         try Kernel.check(result, "pidfd_send_signal")

@@ -19,6 +19,16 @@ package struct RecordLock: ~Copyable {
         return true
     }
 
+    /// The same, tried again until so many nanoseconds have passed.
+    package func take(_ index: UInt64, waiting patience: UInt64) throws(SystemError) -> Bool {
+        let latest = Clock.now + patience
+        while try !take(index) {
+            guard Clock.now < latest else { return false }
+            Clock.sleep(microseconds: 1000)
+        }
+        return true
+    }
+
     package func release(_ index: UInt64) {
         _ = clinux_unlock_byte(file.raw, index)
     }

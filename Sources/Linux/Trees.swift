@@ -3,25 +3,30 @@
 import Glibc
 
 package enum Trees {
-    /// Removes a directory and all that is in it; no link is followed. What is gone already is as good as removed.
-    package static func remove(_ path: String) throws(SystemError) {
-        let names: [String]
+    /// Removes a directory and all that is in it. Each directory is held while it is emptied, so that a path which
+    /// somebody exchanges for a link meanwhile leads nowhere else. What is gone already is as good as removed.
+    package static func remove(_ name: String, in parent: Directory = .working) throws(SystemError) {
         do throws(SystemError) {
-            names = try Files.names(in: path)
+            let directory = try Files.open(name, in: parent, [.directory, .noFollow])
+            try empty(directory)
+            try Files.removeDirectory(name, in: parent)
         } catch {
-            if error.code == ENOENT { return }
-            throw error
+            if error.code != ENOENT { throw error }
         }
-        for name in names {
-            let child = "\(path)/\(name)"
+    }
+
+    static func empty(_ directory: borrowing FileDescriptor) throws(SystemError) {
+        for name in try Files.names(in: directory) {
             do throws(SystemError) {
-                try Files.remove(child)
+                try Files.remove(name, in: Directory(directory))
             } catch {
-                guard error.code == EISDIR || error.code == EPERM else { throw error }
-                try remove(child)
+                switch error.code {
+                case ENOENT: continue
+                case EISDIR, EPERM: try remove(name, in: Directory(directory))
+                default: throw error
+                }
             }
         }
-        try Files.removeDirectory(path)
     }
 
     /// Writes one file of a tree, with the directories above it, none of which may be a link.
@@ -46,13 +51,15 @@ package enum Trees {
     }
 
     /// A file's new contents, whole or not at all, whatever happens meanwhile.
-    package static func replace(_ path: String, with bytes: [UInt8], mode: Int = 0o600) throws(SystemError) {
+    package static func replace(
+        _ path: String, in directory: Directory = .working, with bytes: [UInt8], mode: Int = 0o600
+    ) throws(SystemError) {
         let draft = path + ".new"
-        try? Files.remove(draft)
-        let file = try Files.open(draft, [.write, .create, .exclusive, .noFollow], mode: mode)
+        try? Files.remove(draft, in: directory)
+        let file = try Files.open(draft, in: directory, [.write, .create, .exclusive, .noFollow], mode: mode)
         try Files.write(bytes, to: file.raw, named: draft)
         try FileRegions.synchronize(file.raw)
-        try Files.rename(draft, to: path)
-        try Files.synchronizeNames(in: path.lastIndex(of: "/").map { String(path[...$0]) } ?? ".")
+        try Files.rename(draft, in: directory, to: path, in: directory)
+        try Files.synchronizeNames(in: path.lastIndex(of: "/").map { String(path[...$0]) } ?? ".", of: directory)
     }
 }

@@ -56,11 +56,10 @@ package final class Foundations {
         return try ImageStore(path: snapshots)
     }
 
-    func clearDraft(of name: String, by writer: Int32) {
-        if let store = try? openSnapshots() { store.clearDraft(of: name, by: writer) }
-    }
-
-    package func clearDrafts() throws(Refusal) { try openSnapshots().clearDrafts() }
+    /// Removes what is left of captures that nobody makes any more. False when somebody is still at work on one: another
+    /// engine of this state directory, or a process that was killed and is not gone yet.
+    @discardableResult
+    package func clearDrafts() throws(Refusal) -> Bool { try openSnapshots().clearDrafts() }
 
     /// Whether it is known already what a first event writes to.
     package func hasLearned(_ name: String) -> Bool { (try? openSnapshots())?.touched(name) != nil }

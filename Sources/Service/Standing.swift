@@ -17,20 +17,16 @@ package struct Standing: ~Copyable {
         }
         // A peer that has gone shows in the result of a write.
         Signals.ignore(SIGPIPE)
+        try makePlaces(settings)
         var listener = Descriptors(owning: [])
-        do throws(SystemError) {
-            for name in ["functions", "logs", "passing"] {
-                let path = "\(settings.engine.state)/\(name)"
-                try Files.makeDirectories(path, mode: 0o700)
-                let directory = try Files.open(path, [.directory, .noFollow])
-                try Files.changeOwner(of: directory.raw, to: settings.user)
-            }
-        } catch {
-            throw Refusal(
-                .state, "cannot use the state directory \(settings.engine.state): \(error); choose one with --state")
+        var file = Descriptors(owning: [])
+        if let path = settings.socket {
+            var socket = try listen(at: path, settings)
+            if let next = socket.next() { listener.add(next) }
+            if let next = socket.next() { file.add(next) }
         }
-        if let path = settings.socket { listener.add(try listen(at: path, settings)) }
-        let warden = try WardenProcess.start(settings)
+        let warden = try WardenProcess.start(settings, socketFile: file.numbers.first)
+        _ = consume file
         do throws(SystemError) {
             try ResourceLimit.openFiles.useAll()
             try Capabilities.dropBounds()
@@ -44,27 +40,38 @@ package struct Standing: ~Copyable {
         return Standing(warden: warden, listener: listener)
     }
 
-    private static func listen(at path: String, _ settings: ServiceSettings) throws(Refusal) -> FileDescriptor {
+    /// The directories of the engine's own user, below the state directory, which is root's alone.
+    private static func makePlaces(_ settings: ServiceSettings) throws(Refusal) {
         do throws(SystemError) {
-            if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
-                let directory = String(path[..<slash])
-                try Files.makeDirectories(directory, mode: 0o755)
-                // Other commands make the run directory root's alone: who may use the socket has to get there.
-                if directory == settings.run { try Files.setPermissions(of: directory, 0o711) }
-            }
-            if Files.exists(path) {
-                if (try? StreamSockets.connect(to: path)) != nil {
-                    throw SystemError(call: "listen", subject: "\(path) (another engine serves it)", code: EADDRINUSE)
+            try Files.makeDirectories(settings.engine.state)
+            let state = try Files.openTrusted(settings.engine.state)
+            for name in ["functions", "logs", "passing"] {
+                do throws(SystemError) {
+                    try Files.makeDirectory(name, in: Directory(state), mode: 0o700)
+                } catch {
+                    if error.code != EEXIST { throw error }
                 }
-                try Files.remove(path)
+                let directory = try Files.open(name, in: Directory(state), [.directory, .noFollow])
+                try Files.changeOwner(of: directory.raw, to: settings.user)
             }
-            // Nobody may connect before owner and mode are what they shall be.
-            Files.setCreationMask(0o177)
-            let listener = try StreamSockets.listen(at: path)
-            try Files.setOwner(of: path, user: settings.user, group: settings.socketGroup ?? settings.user)
-            try Files.setPermissions(of: path, settings.socketMode)
-            Files.setCreationMask(0)
-            return listener
+        } catch {
+            throw Refusal(
+                .state, "cannot use the state directory \(settings.engine.state): \(error); choose one with --state")
+        }
+    }
+
+    private static func listen(at path: String, _ settings: ServiceSettings) throws(Refusal) -> Descriptors {
+        do throws(SystemError) {
+            let slash = path.lastIndex(of: "/")
+            let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+            try Files.makeDirectories(parent, mode: 0o755)
+            let directory = try Files.open(parent, .directory)
+            // Other commands make the run directory root's alone: who may use the socket has to get there.
+            if parent == settings.run { try Files.setPermissions(of: directory, 0o711) }
+            return try PublicSocket.listen(
+                at: slash.map { String(path[path.index(after: $0)...]) } ?? path, in: directory,
+                PublicSocket.Access(
+                    mode: settings.socketMode, user: settings.user, group: settings.socketGroup ?? settings.user))
         } catch {
             throw Refusal(.state, "cannot listen at \(path): \(error); choose another place with --socket")
         }

@@ -6,7 +6,12 @@ import Linux
 import Wire
 
 enum WardenProcess {
-    static func start(_ settings: ServiceSettings) throws(Refusal) -> MessageSocket {
+    /// The numbers under which the warden finds what it is given.
+    private static let link: Int32 = 3
+    private static let socketFile: Int32 = 4
+
+    /// - Parameter socketFile: the name of the control socket, held; the warden removes it at its end
+    static func start(_ settings: ServiceSettings, socketFile: Int32?) throws(Refusal) -> MessageSocket {
         do throws(SystemError) {
             let own = try Files.readLink("/proc/self/exe")
             let path = String(own[..<(own.lastIndex(of: "/") ?? own.startIndex)]) + "/martlet-warden"
@@ -18,9 +23,17 @@ enum WardenProcess {
             let there = FileDescriptor(owning: ends.there)
             var words = ["martlet-warden", "--state", settings.engine.state, "--run", settings.run]
             if let cgroup = settings.cgroup { words += ["--cgroup", cgroup] }
-            if let socket = settings.socket { words += ["--remove", socket] }
+            // None of these may have a number that another one gets.
+            let link = try FileDescriptor.duplicate(there.raw, from: 64)
+            var held = Descriptors(owning: [])
+            var given = [(from: link.raw, to: Self.link)]
+            if let path = settings.socket, let socketFile {
+                words += ["--remove", "\(Self.socketFile):\(path)"]
+                held.add(try FileDescriptor.duplicate(socketFile, from: 64))
+                given.append((held[held.count - 1], Self.socketFile))
+            }
             words += settings.wardenOptions
-            _ = try Spawn.start(path, arguments: words, environment: [], streams: [(there.raw, 3)], ownSession: true)
+            _ = try Spawn.start(path, arguments: words, environment: [], streams: given, ownSession: true)
             return here
         } catch {
             throw Refusal(.step, "start the warden: \(error)")

@@ -27,6 +27,7 @@ package final class Keeper {
     var descriptions: [(number: UInt32, process: DescribingProcess)] = []
     var toDescribe: [String] = []
     var lastDescription: UInt32 = 0
+    var nextDraftClearing: UInt64?
     var templates: [(template: Template, waiting: [(request: SandboxRequest, log: StepLog)])] = []
 
     /// What an event is about: a sandbox and one of its descriptors, packed into the token of the event queue. Tokens of
@@ -256,6 +257,9 @@ package final class Keeper {
 
     /// Ends everything, and waits for it as long as it is reasonable: what hangs in the kernel dies with this process.
     package func endAll() {
+        // First what could still put something into the state directory, which may be another engine's by now.
+        captures = []
+        learning = nil
         for sandbox in kept { sandbox.end(because: .killed) }
         let latest = Clock.now + 5_000_000_000
         while !kept.isEmpty, Clock.now < latest {
@@ -263,5 +267,6 @@ package final class Keeper {
             if !kept.isEmpty { Clock.sleep(microseconds: 500) }
         }
         finishRemovals()
+        if foundations.snapshots != nil { _ = try? foundations.clearDrafts() }
     }
 }

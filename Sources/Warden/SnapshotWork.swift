@@ -37,6 +37,12 @@ extension Keeper {
         say(reply)
     }
 
+    /// Removes what is left of captures that nobody makes any more; tried again as long as somebody is at work on some.
+    package func clearDrafts() {
+        let isClear = (try? foundations.clearDrafts()) ?? true
+        nextDraftClearing = isClear ? nil : Clock.now + 1_000_000_000
+    }
+
     package func restore(_ id: UInt32, logs: [Int32]) {
         do throws(Refusal) {
             guard let sandbox = sandbox(id) else { throw Self.unknown(id) }
@@ -186,10 +192,11 @@ extension Keeper {
     /// When to look again, on the monotonic clock.
     var nextOverdue: UInt64? {
         let others = captures.map(\.latest) + descriptions.map(\.process.latest) + [learning?.latest].compactMap(\.self)
-        return (others + templates.compactMap(\.template.latest)).min()
+        return (others + templates.compactMap(\.template.latest) + [nextDraftClearing].compactMap(\.self)).min()
     }
 
     func endOverdueWork(_ now: UInt64) {
+        if let next = nextDraftClearing, next <= now { clearDrafts() }
         for capture in captures where capture.latest <= now {
             captures.removeAll { $0 === capture }
             say(.notCaptured(id: capture.sandbox, Refusal(.snapshot, "its capture took too long")))

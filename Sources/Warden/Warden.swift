@@ -18,7 +18,8 @@ package enum Warden {
         package var cgroup: String?
         /// Where the directories of all requests must lie.
         package var state: String
-        /// Files of the supervisor's that shall not outlive it, and that it may be unable to remove itself.
+        /// Sockets of the supervisor's that shall not outlive it, and that it may be unable to remove itself, each as
+        /// `NUMBER:PATH`: the descriptor that holds it, and its name.
         package var remove: [String] = []
         package var failingCapture: Int?
         package var failingRestore: Int?
@@ -64,7 +65,7 @@ package enum Warden {
         }
         try keeper.watch(controlDescriptor, token: 0)
         keeper.sweep()
-        try foundations.clearDrafts()
+        keeper.clearDrafts()
         var isWriting = false
         while !control.isStuck {
             let isDue = try keeper.wait(isBusy: control.hasMore).contains(0)

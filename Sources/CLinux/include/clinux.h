@@ -51,6 +51,8 @@ long clinux_seccomp_install(const void *instructions, uint16_t count);
 /// Byte-range locks that belong to the open file, not to the process: F_OFD_SETLK.
 long clinux_lock_byte(int32_t fd, uint64_t byte);
 long clinux_unlock_byte(int32_t fd, uint64_t byte);
+// The lock on a whole open file or directory (flock), not waited for.
+long clinux_lock_whole(int32_t fd);
 
 /// How a program is started: pairs of descriptors (from, to), and signals that shall have their usual effect again.
 struct clinux_spawn_plan {
@@ -83,6 +85,8 @@ long clinux_epoll_wait(int32_t epoll, uint64_t *tokens, uint32_t *events, int32_
 /// A listening Unix stream socket at `path`, close-on-exec and non-blocking; or one that is connected to `path`, blocking.
 long clinux_unix_listen(const char *path);
 long clinux_unix_connect(const char *path);
+// 1 when somebody listens there, 0 when nobody does; never waits.
+long clinux_unix_is_served(const char *path);
 /// One datagram to a Unix socket; a path that begins with @ is an abstract name.
 long clinux_notify(const char *path, const char *text);
 /// Begins to connect `fd` to 127.0.0.1:`port`: -EINPROGRESS when it takes a moment. Port 0 takes it apart again.
@@ -121,6 +125,7 @@ enum : uint64_t {
 
 enum : uint64_t {
     CLINUX_RESOLVE_NO_MAGICLINKS = 0x02,
+    CLINUX_RESOLVE_NO_SYMLINKS = 0x04,
     CLINUX_RESOLVE_BENEATH = 0x08,
 };
 

@@ -18,9 +18,8 @@ package final class FunctionStore {
     private let randoms: Randoms
     private var functions: [String: FunctionVersion] = [:]
     private let passing: String
-    /// Held to the end.
-    private var passingLock: RecordLock?
-    private var hasPassing = false
+    /// Held to the end, and with it the proof that somebody still uses it.
+    private var passingDirectory: LockedDirectory?
     /// Held to the end.
     private var directoryLock: RecordLock?
     /// Called with each version that another has taken the place of.
@@ -32,10 +31,10 @@ package final class FunctionStore {
         passing = "\(state)/passing"
         self.worker = worker
         self.randoms = randoms
-        passingDirectory = "\(passing)/\(Names.hex(randoms.take(8)))"
+        passingHome = "\(passing)/\(Names.hex(randoms.take(8)))"
     }
 
-    private let passingDirectory: String
+    private let passingHome: String
 
     // MARK: finding
 
@@ -51,10 +50,11 @@ package final class FunctionStore {
 
     /// Reads what was deployed before, and removes what was not finished. Says what could not be read.
     ///
-    /// - Throws: EBUSY when another engine serves these functions: each would remove what the other is about to store
+    /// - Throws: EBUSY when another engine serves these functions: each would remove what the other is about to store.
+    ///   One that was killed a moment ago is given a while to go
     package func load() throws(SystemError) -> [String] {
         let lock = try RecordLock(path: "\(directory)/.lock")
-        guard try lock.take(0) else {
+        guard try lock.take(0, waiting: 2_000_000_000) else {
             throw SystemError(call: "lock", subject: "\(directory) (another engine serves it)", code: EBUSY)
         }
         directoryLock = consume lock
@@ -94,16 +94,10 @@ package final class FunctionStore {
             modified: WallTime(milliseconds: UInt64(max(0, modified))))
     }
 
-    /// Remains of engines that are gone: those whose lock nobody holds.
+    /// Remains of engines that are gone.
     package func clearPassing() {
-        for name in (try? Files.names(in: passing)) ?? [] where !name.hasPrefix(".") {
-            if Self.isAbandoned("\(passing)/\(name)") { try? Trees.remove("\(passing)/\(name)") }
-        }
-    }
-
-    private static func isAbandoned(_ path: String) -> Bool {
-        guard let lock = try? RecordLock(path: "\(path)/lock") else { return false }
-        return (try? lock.take(0)) == true
+        guard let directory = try? Files.open(passing, .directory) else { return }
+        LockedDirectory.removeAbandoned(in: directory) { _ in true }
     }
 
     private func content(_ directory: String, _ figures: ContentFigures, isDoomed: Bool) -> FunctionContent {
@@ -198,7 +192,7 @@ package final class FunctionStore {
             return done(.success(old))
         }
         let path = "\(home)/\(Names.hex(randoms.take(8)))"
-        let isPassing = home == passingDirectory
+        let isPassing = home == passingHome
         worker.perform({ Unpacking.unpack(deployment, to: path) }) { [weak self] result in
             guard let self else { return }
             switch result {
@@ -219,7 +213,7 @@ package final class FunctionStore {
         }
         let modified = WallTime(milliseconds: Clock.wallMilliseconds)
         let revision = Names.uuid(randoms.take(16))
-        make(deployment, in: passingDirectory, keeping: nil) { result in
+        make(deployment, in: passingHome, keeping: nil) { result in
             done(
                 result.map {
                     FunctionVersion(
@@ -230,21 +224,17 @@ package final class FunctionStore {
     }
 
     private func lockPassing() throws(SystemError) {
-        guard !hasPassing else { return }
-        // Others look for abandoned directories at any time: under its name it is never there without its lock.
-        let draft = "\(passing)/.\(Names.hex(randoms.take(8)))"
-        try Files.makeDirectories(draft, mode: 0o700)
-        let lock = try RecordLock(path: "\(draft)/lock")
-        _ = try lock.take(0)
-        try Files.rename(draft, to: passingDirectory)
-        passingLock = consume lock
-        hasPassing = true
+        if passingDirectory != nil { return }
+        try Files.makeDirectories(passing, mode: 0o700)
+        let parent = try Files.open(passing, .directory)
+        let name = String(passingHome.dropFirst(passing.count + 1))
+        passingDirectory = try LockedDirectory(in: Directory(parent)) { _ in name }
     }
 
     /// At the end of the engine, when nothing runs any more.
     package func close() {
         for path in remains.takeAll() { Self.removeNow(path) }
-        if hasPassing { try? Trees.remove(passingDirectory) }
+        if passingDirectory != nil { try? Trees.remove(passingHome) }
     }
 
     package func remove(_ name: String) -> Bool {

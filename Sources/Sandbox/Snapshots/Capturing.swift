@@ -42,7 +42,10 @@ package final class Capturing {
     }
 
     /// What a process that was killed has written of an image is nobody's.
-    deinit { foundations.clearDraft(of: snapshot, by: helper.end()) }
+    deinit {
+        helper.end()
+        _ = try? foundations.clearDrafts()
+    }
 
     /// What came of it, when it has.
     package func hear() -> WardenReply? {
@@ -86,7 +89,7 @@ package final class Capturing {
                 try store.finish(draft, plan, as: request.snapshot)
                 return .captured(id: sandbox.id, figures)
             } catch {
-                store.clearDraft(of: request.snapshot)
+                // The draft is this process's for as long as it lives: the keeper removes it when it has gone.
                 throw error
             }
         } catch {

@@ -1,5 +1,6 @@
 // Images on the disk: a directory for each, with its plan and its pages, root's own. One that is being written has a
-// name that no snapshot can have, and gets its own in a single step when all of it is there.
+// name that no snapshot can have, and gets its own in a single step when all of it is there. Its writer holds a lock on it
+// meanwhile: what has such a name and no lock is a remnant.
 //
 //     plan    magic, version, length, digest (SHA-256); then the plan as Plan.visit writes it
 //     pages   the memory, a page after the other, and the contents of files
@@ -10,96 +11,99 @@ package import Linux
 package import Wire
 
 package struct ImageStore: ~Copyable {
-    private let path: String
+    private let held: FileDescriptor
+    private var directory: Directory { Directory(held) }
 
-    /// Opens the directory, made first if need be. One that somebody else may write to is not used: what is in it
-    /// steers what root does.
+    /// Opens the directory, made first if need be. One that somebody else may write to, or put another in the place of,
+    /// is not used: what is in it steers what root does.
     package init(path: String) throws(Refusal) {
-        self.path = path
         do throws(SystemError) {
-            if !Files.exists(path) { try Files.makeDirectory(path, mode: 0o700) }
-            let about = try FileDetails(of: try Files.open(path, [.directory, .noFollow]))
+            if !Files.exists(path) { try Self.make(path) }
+            let place = try Files.openTrusted(path)
+            let about = try FileDetails(of: place)
             guard about.user == Credentials.userID, about.mode & 0o077 == 0 else {
                 throw SystemError(call: "open", subject: "\(path), which is not our own alone", code: EPERM)
             }
+            held = try Files.open(".", in: Directory(place), .directory)
         } catch {
             throw Refusal(.state, "cannot keep snapshots: \(error)")
         }
     }
 
-    /// Removes what was being written when an engine ended.
-    package func clearDrafts() {
-        for name in (try? Files.names(in: path)) ?? [] where name.hasPrefix(".") {
-            try? Trees.remove("\(path)/\(name)")
+    private static func make(_ path: String) throws(SystemError) {
+        do throws(SystemError) {
+            try Files.makeDirectory(path, mode: 0o700)
+        } catch {
+            // Another engine of this state directory may have been quicker.
+            if error.code != EEXIST { throw error }
         }
     }
 
+    /// Removes what nobody is writing any more. False when somebody is still at work.
+    @discardableResult
+    package func clearDrafts() -> Bool { LockedDirectory.removeAbandoned(in: held) { $0.hasPrefix(".") } }
+
     package var names: [String] {
-        ((try? Files.names(in: path)) ?? []).filter { SnapshotName.problem($0) == nil }.sorted()
+        ((try? Files.names(in: held)) ?? []).filter { SnapshotName.problem($0) == nil }.sorted()
     }
 
-    package func has(_ name: String) -> Bool { Files.exists("\(path)/\(name)/plan") }
+    package func has(_ name: String) -> Bool { Files.exists("\(name)/plan", in: directory) }
 
     package func remove(_ name: String) {
         guard SnapshotName.problem(name) == nil else { return }
-        let doomed = "\(path)/.\(name).\(getpid()).old"
-        // What an earlier attempt has not removed must not keep this one.
-        try? Trees.remove(doomed)
+        let doomed = Self.hiddenName(of: name)
         do throws(SystemError) {
-            try Files.rename("\(path)/\(name)", to: doomed)
-            try Trees.remove(doomed)
+            try Files.rename(name, in: directory, to: doomed, in: directory)
+            try Trees.remove(doomed, in: directory)
         } catch {}
     }
+
+    /// One that no other directory has or had.
+    private static func hiddenName(of name: String) -> String { ".\(name).\(getpid()).\(Clock.now)" }
 
     // MARK: writing
 
     package struct Draft: ~Copyable {
-        let directory: String
+        let own: LockedDirectory
         package let pages: PageFile
     }
 
     package func begin(_ name: String) throws(Refusal) -> Draft {
-        let directory = "\(path)/.\(name).\(getpid())"
         do throws(SystemError) {
-            try? Trees.remove(directory)
-            try Files.makeDirectory(directory, mode: 0o700)
-            let file = try Files.open("\(directory)/pages", [.readWrite, .create, .exclusive], mode: 0o600)
-            return Draft(directory: directory, pages: PageFile(file))
+            let own = try LockedDirectory(in: directory) { _ in Self.hiddenName(of: name) }
+            let file = try Files.open("pages", in: own.directory, [.readWrite, .create, .exclusive], mode: 0o600)
+            return Draft(own: own, pages: PageFile(file))
         } catch {
             throw Refusal(.state, "begin a snapshot: \(error)")
         }
     }
 
-    /// - Parameter writer: the process that was writing it
-    package func clearDraft(of name: String, by writer: Int32 = getpid()) {
-        try? Trees.remove("\(path)/.\(name).\(writer)")
-    }
-
     /// Puts the whole image under its name, in place of one that was there: at any moment, also of one when the power
     /// goes, there is one of them or the other.
     package func finish(_ draft: consuming Draft, _ plan: Plan, as name: String) throws(Refusal) {
+        let (own, hidden) = (draft.own.directory, draft.own.name)
         do {
             try draft.pages.finish()
             var plan = plan
             plan.pagesSize = draft.pages.size
             plan.pagesSum = try PageSum.of(draft.pages.raw, size: plan.pagesSize)
-            let file = try Files.open("\(draft.directory)/plan", [.write, .create, .exclusive], mode: 0o600)
+            let file = try Files.open("plan", in: own, [.write, .create, .exclusive], mode: 0o600)
             let bytes = try PlanFile.encode(plan)
             // What could not be read again is refused now, with its reason.
             _ = try PlanFile.decode(bytes)
             try Files.write(bytes, to: file.raw, named: "plan")
             try FileRegions.synchronize(file.raw)
             // Its names are on the disk before its own is, or a directory could be found that has not all of them.
-            try Files.synchronizeNames(in: draft.directory)
-            if Files.exists("\(path)/\(name)") {
-                try Files.exchange(draft.directory, with: "\(path)/\(name)")
-                try? Trees.remove(draft.directory)
+            try Files.synchronizeNames(in: ".", of: own)
+            if Files.exists(name, in: directory) {
+                try Files.exchange(hidden, with: name, in: directory)
+                try? Trees.remove(hidden, in: directory)
             } else {
-                try Files.rename(draft.directory, to: "\(path)/\(name)")
+                try Files.rename(hidden, in: directory, to: name, in: directory)
             }
-            try Files.synchronizeNames(in: path)
+            try FileRegions.synchronize(held.raw)
         } catch {
-            try? Trees.remove(draft.directory)
+            try? Trees.remove(hidden, in: directory)
             throw Refusal(.state, "write a snapshot: \(error)")
         }
     }
@@ -126,9 +130,9 @@ package struct ImageStore: ~Copyable {
     package func unread(_ name: String) throws(Refusal) -> Unread {
         if let problem = SnapshotName.problem(name) { throw Refusal(.snapshot, problem) }
         do throws(SystemError) {
-            let file = try Files.open("\(path)/\(name)/plan", [.noFollow])
+            let file = try Files.open("\(name)/plan", in: directory, [.noFollow])
             let plan = try Files.read(file, limit: PlanFile.longest, named: "plan")
-            let pages = try Files.open("\(path)/\(name)/pages", [.noFollow])
+            let pages = try Files.open("\(name)/pages", in: directory, [.noFollow])
             let size = try FileDetails(pages.raw).size
             return Unread(name: name, plan: plan, pages: pages, pagesSize: size, touched: touchedBytes(name))
         } catch {
@@ -164,10 +168,10 @@ extension ImageStore {
     }
 
     private func touchedBytes(_ name: String) -> [UInt8]? {
-        try? Files.read("\(path)/\(name)/touched", limit: TouchedPages.longest)
+        try? Files.read("\(name)/touched", in: directory, limit: TouchedPages.longest)
     }
 
     package func setTouched(_ pages: TouchedPages, of name: String) throws(SystemError) {
-        try Trees.replace("\(path)/\(name)/touched", with: pages.encoded())
+        try Trees.replace("\(name)/touched", in: directory, with: pages.encoded())
     }
 }

@@ -135,8 +135,8 @@ struct WardenProgram {
         try HostFiles.makeDirectory(directory + "/own")
         try HostFiles.makeDirectory(directory + "/other")
         for name in ["own/control", "own/kept", "other/control"] { try HostFiles.write("", to: "\(directory)/\(name)") }
-        let warden = try WardenUnderTest(
-            arguments: ["--remove", directory + "/own/control", "--remove", directory + "/own/never-there"])
+        let own = try Files.open(directory + "/own/control", .nameOnly)
+        let warden = try WardenUnderTest(arguments: ["--remove", "9:\(directory)/own/control"], inherited: own.raw)
         try WardenUnderTest.settle(warden)
         #expect(HostFiles.names(in: directory + "/own").sorted() == ["control", "kept"])
         // A directory that is replaced by a link leads nowhere else.
@@ -146,5 +146,19 @@ struct WardenProgram {
         #expect(try warden.waitForExit() == .exited(0))
         #expect(HostFiles.names(in: directory + "/moved") == ["kept"])
         #expect(HostFiles.names(in: directory + "/other") == ["control"])
+    }
+
+    /// Another engine may have put its own there.
+    @Test func aFileThatHasTakenTheNameOfItsOwnStays() throws {
+        let directory = try HostFiles.makeTemporaryDirectory("martlet-doomed")
+        defer { HostFiles.remove(directory) }
+        for name in ["control", "newer"] { try HostFiles.write(name, to: "\(directory)/\(name)") }
+        let own = try Files.open(directory + "/control", .nameOnly)
+        let warden = try WardenUnderTest(arguments: ["--remove", "9:\(directory)/control"], inherited: own.raw)
+        try WardenUnderTest.settle(warden)
+        unsafe rename(directory + "/newer", directory + "/control")
+        try warden.send(raw: [])
+        #expect(try warden.waitForExit() == .exited(0))
+        #expect(HostProcesses.text(directory + "/control") == "newer")
     }
 }

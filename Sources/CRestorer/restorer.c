@@ -85,49 +85,83 @@ INSIDE __attribute__((noreturn)) static void run(struct restorer *self, uint64_t
                 : "rcx", "r11", "memory");
             break;
         }
-        case RESTORER_AWAIT: {
-            uint32_t *word = &self->report->words[step->arguments[0]];
-            while (!__atomic_load_n(word, __ATOMIC_ACQUIRE))
-                call(SYS_futex, (uint64_t)word, FUTEX_WAIT, 0, 0, 0, 0);
-            break;
-        }
-        case RESTORER_SIGNAL: {
-            uint32_t *word = &self->report->words[step->arguments[0]];
-            __atomic_store_n(word, 1, __ATOMIC_RELEASE);
-            call(SYS_futex, (uint64_t)word, FUTEX_WAKE, INT32_MAX, 0, 0, 0);
-            break;
-        }
-        case RESTORER_LEAVE:
-        case RESTORER_FINISH: {
+        // From its arrival on a thread runs nothing but what follows, and the frame. It holds no right, the filter is
+        // closed for it, and what it still reads is its own stack, or registers.
+        case RESTORER_LEAVE: {
+            // The first thread gives up stacks and steps as soon as all have arrived: so this is in registers alone. The
+            // word is zero until then, which is what an arrival looks like, too.
             register uint64_t frame __asm__("r12") = step->arguments[0];
-            register uint64_t start __asm__("rdi") = step->arguments[1];
-            register uint64_t size __asm__("rsi") = step->arguments[2];
-            if (step->kind == RESTORER_LEAVE) {
-                // From the moment of the last instruction but these, nothing here is touched any more.
-                __asm__ volatile(
-                    "lock decl %0\n\t"
-                    "mov %%r12, %%rsp\n\t"
-                    "mov $15, %%eax\n\t"
-                    "syscall\n\t"
-                    "ud2"
-                    : "+m"(self->left)
-                    : "r"(frame)
-                    : "memory");
-                __builtin_unreachable();
-            }
-            // One that is late still has the right to restore, and what goes on here could write to what it runs.
-            while (__atomic_load_n(&self->left, __ATOMIC_ACQUIRE)) call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
-            start = step->arguments[1];
-            size = step->arguments[2];
+            register uint64_t word __asm__("r13") = step->arguments[1];
             __asm__ volatile(
-                "mov $11, %%eax\n\t"
+                "lock decl %[left]\n\t"
+                "jnz 1f\n\t"
+                "mov %[write], %%eax\n\t"
+                "mov %[arrivals], %%edi\n\t"
+                "mov %%r13, %%rsi\n\t"
+                "mov $8, %%edx\n\t"
                 "syscall\n\t"
+                "mov %[close], %%eax\n\t"
+                "mov %[arrivals], %%edi\n\t"
+                "syscall\n\t"
+                "1:\n\t"
+                "cmpl $0, (%%r13)\n\t"
+                "jne 2f\n\t"
+                "mov %[futex], %%eax\n\t"
+                "mov %%r13, %%rdi\n\t"
+                "mov %[wait], %%esi\n\t"
+                "xor %%edx, %%edx\n\t"
+                "xor %%r10d, %%r10d\n\t"
+                "syscall\n\t"
+                "jmp 1b\n\t"
+                "2:\n\t"
                 "mov %%r12, %%rsp\n\t"
-                "mov $15, %%eax\n\t"
+                "mov %[leave], %%eax\n\t"
                 "syscall\n\t"
-                "ud2" ::"r"(frame),
-                "r"(start), "r"(size)
-                : "memory", "rax", "rcx", "r11");
+                "ud2"
+                : [left] "+m"(self->left)
+                : "r"(frame), "r"(word), [arrivals] "i"(RESTORER_ARRIVALS), [write] "i"(SYS_write),
+                  [close] "i"(SYS_close), [futex] "i"(SYS_futex), [wait] "i"(FUTEX_WAIT_PRIVATE),
+                  [leave] "i"(SYS_rt_sigreturn)
+                : "memory", "cc", "rax", "rcx", "rdx", "rsi", "rdi", "r10", "r11");
+            __builtin_unreachable();
+        }
+        case RESTORER_FINISH: {
+            if (__atomic_sub_fetch(&self->left, 1, __ATOMIC_ACQ_REL) == 0) {
+                const struct restorer_packet arrived = {0, 0};
+                call(SYS_write, RESTORER_ARRIVALS, (uint64_t)&arrived, sizeof arrived, 0, 0, 0);
+                call(SYS_close, RESTORER_ARRIVALS, 0, 0, 0, 0, 0);
+            }
+            uint64_t opened;
+            do result = call(SYS_read, RESTORER_GATE, (uint64_t)&opened, sizeof opened, 0, 0, 0);
+            while (result == -EINTR);
+            // Nobody waits for an answer any more, and nobody goes on here without the gate.
+            if (result != sizeof opened) call(SYS_exit_group, 1, 0, 0, 0, 0, 0);
+            call(SYS_close, RESTORER_GATE, 0, 0, 0, 0, 0);
+            register uint64_t frame __asm__("r12") = step->arguments[0];
+            register uint64_t word __asm__("r13") = step->arguments[1];
+            register uint64_t start __asm__("rdi") = step->arguments[2];
+            register uint64_t size __asm__("rsi") = step->arguments[3];
+            // The others go on when nothing of the restore is left but code and frames.
+            __asm__ volatile(
+                "mov %[munmap], %%eax\n\t"
+                "syscall\n\t"
+                "test %%r13, %%r13\n\t"
+                "jz 1f\n\t"
+                "movl $1, (%%r13)\n\t"
+                "mov %[futex], %%eax\n\t"
+                "mov %%r13, %%rdi\n\t"
+                "mov %[wake], %%esi\n\t"
+                "mov $0x7fffffff, %%edx\n\t"
+                "syscall\n\t"
+                "1:\n\t"
+                "mov %%r12, %%rsp\n\t"
+                "mov %[leave], %%eax\n\t"
+                "syscall\n\t"
+                "ud2"
+                : "+r"(start), "+r"(size)
+                : "r"(frame), "r"(word), [munmap] "i"(SYS_munmap), [futex] "i"(SYS_futex),
+                  [wake] "i"(FUTEX_WAKE_PRIVATE), [leave] "i"(SYS_rt_sigreturn)
+                : "memory", "cc", "rax", "rcx", "rdx", "r10", "r11");
             __builtin_unreachable();
         }
         case RESTORER_TAKE:
@@ -140,14 +174,9 @@ INSIDE __attribute__((noreturn)) static void run(struct restorer *self, uint64_t
         default: result = -ENOSYS;
         }
         if (result < 0 && step->kind != RESTORER_TRY) {
-            // The first that fails is the one that is told.
-            uint32_t none = 0;
-            if (__atomic_compare_exchange_n(&self->report->failed_step, &none, (uint32_t)(step - self->steps) + 1, 0,
-                                            __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-                self->report->error = (int32_t)-result;
-            // Pid 1 looks at the report when this counts.
-            uint64_t one = 1;
-            call(SYS_write, RESTORER_DONE, (uint64_t)&one, sizeof one, 0, 0, 0);
+            // It has not arrived, so the pipe is open; and a packet is written whole.
+            const struct restorer_packet failed = {(uint32_t)(step - self->steps) + 1, (int32_t)-result};
+            call(SYS_write, RESTORER_ARRIVALS, (uint64_t)&failed, sizeof failed, 0, 0, 0);
             call(SYS_exit_group, 1, 0, 0, 0, 0, 0);
         }
     }
@@ -177,9 +206,4 @@ void crestorer_enter(struct restorer *restorer, const void *code, uint64_t first
                      "D"(restorer), "S"(first)
                      : "memory");
     __builtin_unreachable();
-}
-
-void crestorer_open(struct restorer_report *report, uint32_t word) {
-    __atomic_store_n(&report->words[word], 1, __ATOMIC_RELEASE);
-    syscall(SYS_futex, &report->words[word], FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }

@@ -18,6 +18,11 @@ package struct EventQueue: ~Copyable {
         try Kernel.check(clinux_epoll_add(descriptor.raw, raw, events, token), "epoll_ctl")
     }
 
+    /// Watches a pipe for nothing but its end: what is written to it wakes nobody.
+    package func watchEnd(_ raw: Int32, token: UInt64) throws(SystemError) {
+        try Kernel.check(clinux_epoll_add(descriptor.raw, raw, CLINUX_EPOLLET, token), "epoll_ctl")
+    }
+
     /// The same for a descriptor that is watched already; with `writing` its token comes also when it can be written to.
     package func watchAgain(_ raw: Int32, token: UInt64, writing: Bool) throws(SystemError) {
         let events = CLINUX_EPOLLIN | CLINUX_EPOLLRDHUP | CLINUX_EPOLLET | (writing ? CLINUX_EPOLLOUT : 0)
@@ -71,10 +76,20 @@ package enum EventCounter {
         return FileDescriptor(owning: Int32(raw))
     }
 
-    package static func add(to counter: borrowing FileDescriptor) {
-        var one: UInt64 = 1
-        let raw = Int(counter.raw)
-        _ = unsafe withUnsafeMutablePointer(to: &one) { Kernel.call(CLINUX_SYS_write, raw, Int(bitPattern: $0), 8) }
+    /// One of which each reader takes one, and waits while there is none.
+    package static func makeSemaphore() throws(SystemError) -> FileDescriptor {
+        // EFD_SEMAPHORE
+        let raw = try Kernel.check(Kernel.call(CLINUX_SYS_eventfd2, 0, Int(CLINUX_O_CLOEXEC) | 1), "eventfd")
+        return FileDescriptor(owning: Int32(raw))
+    }
+
+    package static func add(to counter: borrowing FileDescriptor) { add(to: counter.raw, 1) }
+
+    package static func add(to counter: Int32, _ number: UInt64) {
+        var number = number
+        _ = unsafe withUnsafeMutablePointer(to: &number) {
+            Kernel.call(CLINUX_SYS_write, Int(counter), Int(bitPattern: $0), 8)
+        }
     }
 
     /// What it has counted, and sets it to zero; nil when that is nothing.

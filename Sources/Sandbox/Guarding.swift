@@ -61,10 +61,7 @@ extension Inside {
             let queue = try EventQueue()
             try queue.watch(children.raw, token: 0)
             try queue.watch(channel.raw, token: 1)
-            if isOpen {
-                restored = Descriptors(owning: [try EventCounter.make().release()])
-                try queue.watch(restored[0], token: 2)
-            }
+            if let arrivals = gate?.watched { try queue.watchEnd(arrivals, token: 2) }
             // One that ended before the signal was diverted.
             if try reap() { return }
             while true {
@@ -76,7 +73,7 @@ extension Inside {
                         _ = try Signals.take(from: children)
                         if try reap() { return }
                     case 1: if try !obey() { return }
-                    default: hearOfRestore()
+                    default: finishRestore()
                     }
                 }
             }
@@ -126,6 +123,7 @@ extension Inside {
                 processes = []
                 plan.restoration?.discard()
                 try close()
+                gate = nil
             }
             guard waits, streams.count == 3, processes.count < ProcessRequest.mostInASandbox,
                 !processes.contains(where: { $0.number == request.number })
@@ -167,7 +165,7 @@ extension Inside {
                 return true
             }
             guard let index = processes.firstIndex(where: { $0.pid == pid }) else { continue }
-            if isRestoring {
+            if gate != nil {
                 restoredProcessEnded()
                 continue
             }

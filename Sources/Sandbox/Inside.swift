@@ -38,10 +38,9 @@ struct Inside: ~Copyable {
     var timeOffsets = Descriptors(owning: [])
     /// Holds the rights that a restore takes, and nothing has run here yet.
     var isOpen = false
-    /// Tells when all that was restored has come to its last step.
-    var restored = Descriptors(owning: [])
-    var restoredCount = 0
-    var isRestoring = false
+    /// Where what is restored waits until all of it has arrived; until it is open, or will never be.
+    var gate: RestoreGate?
+    var isRestoring: Bool { gate != nil && !isOpen }
     /// Has memory of the snapshot that it needs no more.
     var hasToForget = false
 

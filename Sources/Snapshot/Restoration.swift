@@ -25,13 +25,13 @@ package final class Restoration: Sendable {
 
     /// Where pid 1 and the template have the image's pages.
     package static let pagesDescriptor = Compiler.pagesDescriptor
-    /// Where pid 1 puts the pipes for logs, and the counter that tells of processes that are made.
+    /// Where pid 1 puts the pipes for logs; and the last number of what it holds for the processes.
     package static let firstLog = Compiler.firstGiven
-    package static let doneDescriptor = Compiler.doneDescriptor
+    package static let lastGiven = Compiler.gateDescriptor
     /// Where pid 1 puts the namespace with the time.
     package static let timeDescriptor = Compiler.timeDescriptor
-    /// How many come to a last step.
-    package let processCount: Int
+    /// How many have to arrive.
+    private let processCount: Int
 
     // MARK: the template
 
@@ -151,7 +151,7 @@ package final class Restoration: Sendable {
                 OwnMemory.write(Frame(thread, at: address).bytes, at: address)
             }
         }
-        let header: [UInt64] = [layout.report.lowerBound, steps, layout.data, layout.stacks.lowerBound]
+        let header: [UInt64] = [steps, layout.data]
         OwnMemory.write(header.flatMap(Self.bytes), at: layout.header)
         if !program.data.isEmpty { OwnMemory.write(program.data, at: layout.data) }
         var list = program.steps
@@ -178,9 +178,9 @@ package final class Restoration: Sendable {
     // MARK: pid 1
 
     /// What pid 1 does ahead of time, while nobody waits.
-    package func prepare() throws(SystemError) {
-        try OwnMemory.map(layout.report, .readWrite, shared: true)
+    package func prepare() throws(SystemError) -> RestoreGate {
         for index in 0..<logCount { set(Parameter.logs + index, UInt64(Self.firstLog) + UInt64(index)) }
+        return try RestoreGate()
     }
 
     /// Makes the first process: a copy of pid 1 that does as `limit` says, and waits until it is launched. All that pid 1
@@ -214,10 +214,10 @@ package final class Restoration: Sendable {
         OwnMemory.write(value, at: layout.header + first + UInt64(parameter) * 8)
     }
 
-    /// Makes the processes. They wait until `release`. Pid 1 is as it was born, in the template's memory: what this
-    /// allocates or retains is a page more of its own, and copied while somebody waits.
-    package func launch() throws(Refusal) {
-        unsafe withReport { report in unsafe crestorer_open(report, UInt32(Gate.begin)) }
+    /// Makes the processes. None of them goes on before all have arrived. Pid 1 is as it was born, in the template's
+    /// memory: what this allocates or retains is a page more of its own, and copied while somebody waits.
+    package func launch(_ gate: borrowing RestoreGate) throws(Refusal) {
+        gate.begin()
         for index in roots.indices.dropFirst() {
             let result = crestorer_fork(roots[index].pid, 0)
             if result == 0 { enter(index) }
@@ -227,14 +227,23 @@ package final class Restoration: Sendable {
         }
     }
 
-    /// Pid 1 has no right any more that they could use.
-    package func release() {
-        unsafe withReport { report in
-            unsafe crestorer_open(report, UInt32(Gate.guardian))
-        }
+    /// Every process has arrived, or is gone. Opens the gate when none is gone; by then pid 1 has given up its rights.
+    package func finish(_ gate: consuming RestoreGate) throws(Refusal) {
+        let (arrived, failure) = gate.packets()
+        guard arrived == processCount, failure == nil else { throw refusal(failure) }
+        gate.open()
     }
 
-    /// Gives up what pid 1 needs no more when all have come to their last step: its tables of these pages are a tenth of
+    /// A process has ended before the gate was open: why.
+    package func failure(_ gate: borrowing RestoreGate) -> Refusal { refusal(gate.packets().failure) }
+
+    private func refusal(_ packet: restorer_packet?) -> Refusal {
+        guard let packet else { return Refusal(.snapshot, "a process ended while it was being restored") }
+        let step = Int(packet.failed_step)
+        return Refusal(.snapshot, "step \(step - 1), \(words(ofStep: step - 1)): \(SystemError.reason(of: packet.error))")
+    }
+
+    /// Gives up what pid 1 needs no more when the gate is open: its tables of these pages are a tenth of
     /// what a small function has written.
     package func forget() {
         for range in ranges { OwnMemory.unmap(range) }
@@ -250,16 +259,6 @@ package final class Restoration: Sendable {
             }
         }
         return joined
-    }
-
-    /// Which step failed and why, when a process ended that had been launched; nil when it had come to its end.
-    package var failure: String? {
-        unsafe withReport { report in
-            let step = unsafe Int(report.pointee.failed_step)
-            guard step > 0 else { return nil }
-            let what = words(ofStep: step - 1)
-            return unsafe "step \(step - 1), \(what): \(SystemError.reason(of: report.pointee.error))"
-        }
     }
 
     /// Pid 1 has the steps where the template has put them.
@@ -278,9 +277,4 @@ package final class Restoration: Sendable {
 
     /// Of a path. Behind the last of the data are the steps, so that there is as much to read.
     private static let longestTold = 256
-
-    private func withReport<Value>(_ body: (UnsafeMutablePointer<restorer_report>) -> Value) -> Value {
-        // `prepare` has mapped it.
-        unsafe body(UnsafeMutablePointer<restorer_report>(bitPattern: UInt(layout.report.lowerBound))!)
-    }
 }

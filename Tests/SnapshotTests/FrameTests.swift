@@ -118,10 +118,10 @@ import Wire
         for (one, next) in zip(frames, frames.dropFirst()) { #expect(one + size <= next) }
         #expect(layout.code.upperBound <= frames[0] && frames[threads - 1] + size <= layout.staying.upperBound)
         #expect(layout.staying.upperBound == layout.park.lowerBound)
-        #expect(layout.park.upperBound == layout.report.lowerBound)
-        #expect(layout.report.upperBound == layout.stacks.lowerBound)
+        #expect(layout.park.upperBound == layout.stacks.lowerBound)
+        #expect(layout.code.upperBound <= layout.passed && layout.passed + 8 <= frames[0])
         #expect(layout.stack(ofThread: threads - 1) + 1024 <= layout.firstStackTop - 2048)
         #expect(layout.stacks.upperBound <= layout.header && layout.header < layout.data)
-        #expect(layout.data < layout.end && layout.report.lowerBound % 4096 == 0 && layout.header % 4096 == 0)
+        #expect(layout.data < layout.end && layout.stacks.lowerBound % 4096 == 0 && layout.header % 4096 == 0)
     }
 }

@@ -61,7 +61,7 @@ import Testing
     }
 
     @Test func aStepThatShallFailIsACallThatThereIsNot() {
-        for kind in [Step.Kind.attempt, .place, .signal, .finish] {
+        for kind in [Step.Kind.attempt, .place, .leave, .finish] {
             var list = StepList()
             list.append(Step(kind: kind))
             list.fail(0)
@@ -72,14 +72,11 @@ import Testing
     @Test func bothSidesCallThingsTheSame() {
         let kinds: [(Step.Kind, Int)] = [
             (.call, RESTORER_CALL), (.attempt, RESTORER_TRY), (.patch, RESTORER_PATCH), (.fork, RESTORER_FORK),
-            (.thread, RESTORER_THREAD), (.await, RESTORER_AWAIT), (.signal, RESTORER_SIGNAL), (.leave, RESTORER_LEAVE),
-            (.finish, RESTORER_FINISH), (.place, RESTORER_PLACE), (.stop, RESTORER_STOP), (.count, RESTORER_COUNT),
+            (.thread, RESTORER_THREAD), (.leave, RESTORER_LEAVE), (.finish, RESTORER_FINISH), (.place, RESTORER_PLACE), (.stop, RESTORER_STOP), (.count, RESTORER_COUNT),
             (.take, RESTORER_TAKE),
         ]
         for (kind, number) in kinds { #expect(Int(kind.rawValue) == number) }
-        #expect(Int(Compiler.doneDescriptor) == RESTORER_DONE)
         #expect(Parameter.logs + Parameter.mostLogs <= RESTORER_PARAMETERS)
         #expect(Parameter.kernelPages + 2 * Parameter.mostKernelPages <= Parameter.logs)
-        #expect(Gate.firstClosed + Gate.mostClosed <= 14, "the words of a report")
     }
 }

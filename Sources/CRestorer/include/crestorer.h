@@ -17,14 +17,12 @@ enum {
     RESTORER_PATCH = 2,    // four bytes of the data become the value of a slot: offset, slot
     RESTORER_FORK = 3,     // a system call (clone3) that returns twice; the child goes on at the step `target`
     RESTORER_THREAD = 4,   // the same, for a thread: its stack is the number `stack`
-    RESTORER_AWAIT = 5,    // wait until a word of the report is not zero: its number
-    RESTORER_SIGNAL = 6,   // set a word of the report and wake who waits for it: its number
-    RESTORER_LEAVE = 7,    // a thread: go on as the process that was captured; the frame's address
-    RESTORER_FINISH = 8,   // the first thread: when all others have left, give up these bytes and do the same
-    RESTORER_PLACE = 9,    // a descriptor: slot, number it shall have, close-on-exec flag
-    RESTORER_STOP = 10,    // end the process with a status
-    RESTORER_COUNT = 11,   // how many threads beside the first are to come
-    RESTORER_TAKE = 12,    // a slot becomes four bytes of the data: offset
+    RESTORER_LEAVE = 5,    // a thread: arrive, wait for the first one, go on as what was captured: frame, word
+    RESTORER_FINISH = 6,   // the first thread: arrive, pass the gate, give up these bytes: frame, word, start, size
+    RESTORER_PLACE = 7,    // a descriptor: slot, number it shall have, close-on-exec flag
+    RESTORER_STOP = 8,     // end the process with a status
+    RESTORER_COUNT = 9,    // how many threads the process has, the first among them
+    RESTORER_TAKE = 10,    // a slot becomes four bytes of the data: offset
 };
 
 // How an argument of a system call is meant.
@@ -35,8 +33,9 @@ enum {
     RESTORER_PARAMETER = 3,  // what the caller has put there
 };
 
-// The descriptor of the counter that pid 1 waits for.
-enum { RESTORER_DONE = 1019 };
+// Descriptors of every process while it is restored: the pipe to pid 1, closed by the last thread that arrives; and the
+// counter that pid 1 opens as the gate.
+enum { RESTORER_ARRIVALS = 1020, RESTORER_GATE = 1021 };
 
 enum { RESTORER_NO_SLOT = 0xffff, RESTORER_SLOTS = 1024, RESTORER_PARAMETERS = 32, RESTORER_STACK = 1024 };
 
@@ -49,22 +48,18 @@ struct restorer_step {
     uint64_t arguments[6];
 };
 
-// Shared between the process that restores and all that it makes.
-struct restorer_report {
-    // Of the step that failed, counted from one; zero as long as none has.
+// What a process writes to pid 1: nothing but zeros when all of its threads have arrived, or the step that failed, counted
+// from one, and its errno.
+struct restorer_packet {
     uint32_t failed_step;
     int32_t error;
-    // Words to wait for.
-    uint32_t words[15];
 };
 
-// In front of the steps, in memory that is given up at the end.
+// In front of the steps, in memory that is given up at the end. It is each process's own: nothing of it is shared.
 struct restorer {
-    struct restorer_report *report;
     struct restorer_step *steps;
     uint8_t *data;
-    uint8_t *stacks;
-    // Threads that have not left yet, but for the first.
+    // Threads of this process that have not arrived.
     uint32_t left;
     uint32_t pad;
     uint64_t parameters[RESTORER_PARAMETERS];
@@ -87,8 +82,5 @@ long crestorer_fork(int32_t pid, int shares_files);
 // in the parameters 0 (address) and 1 (length).
 __attribute__((noreturn)) void crestorer_enter(struct restorer *restorer, const void *code, uint64_t first,
                                                void *stack_top);
-
-// Opens a word that processes wait for.
-void crestorer_open(struct restorer_report *report, uint32_t word);
 
 #endif

@@ -1,5 +1,6 @@
 // What pid 1 of a sandbox does that is to be restored: it keeps, until then, the few rights that this takes. Nothing else
-// has run in the sandbox by then. When its processes are made it gives those rights up, and only then do they begin.
+// has run in the sandbox by then. When its processes are launched it gives those rights up; when all of their threads have
+// done the same it opens the gate (RestoreGate), and only then does the function run.
 
 import Glibc
 import Linux
@@ -11,7 +12,7 @@ extension Inside {
     mutating func setUp(for restoration: Restoration) throws(Refusal) {
         isOpen = true
         let filter = plan.filter
-        try log.step("make the restore ready") { () throws(SystemError) in try restoration.prepare() }
+        gate = try log.step("make the restore ready") { () throws(SystemError) in try restoration.prepare() }
         // It holds the same rights as this process, and does nothing until it is to become what was captured. The time
         // is not set yet: born later it would be in it, and the kernel lets nobody set a time that somebody is in.
         try log.step("make the first process") { () throws(SystemError) in
@@ -39,6 +40,7 @@ extension Inside {
         guard isOpen, let restoration = plan.restoration else {
             return report(.notRestored(Refusal(.request, "there is nothing to restore here")))
         }
+        guard !processes.isEmpty else { return notRestored(failure(of: restoration)) }
         do throws(Refusal) {
             do throws(SystemError) {
                 try setTime(restoration)
@@ -46,12 +48,17 @@ extension Inside {
             } catch {
                 throw Refusal(.snapshot, "prepare the restore: \(error)")
             }
-            isRestoring = true
-            try restoration.launch()
+            try launch(restoration)
             try close()
-            restoration.release()
         } catch {
             notRestored(error)
+        }
+    }
+
+    private func launch(_ restoration: Restoration) throws(Refusal) {
+        switch gate {
+        case .some(let gate): try restoration.launch(gate)
+        case .none: throw Refusal(.request, "it is over")
         }
     }
 
@@ -74,7 +81,6 @@ extension Inside {
         for index in 0..<logs.count {
             try FileDescriptor.duplicate(logs[index], onto: Restoration.firstLog + Int32(index))
         }
-        try FileDescriptor.duplicate(restored[0], onto: Restoration.doneDescriptor)
     }
 
     /// Gives up what only a restore takes; from here on this is a pid 1 like any other.
@@ -93,21 +99,20 @@ extension Inside {
             // With more rights than it should have it must not go on.
             _exit(1)
         }
-        // The pipes, the counter, the pages: who was made has its own.
-        FileDescriptor.closeRange(from: Restoration.firstLog, through: Restoration.pagesDescriptor, unshares: true)
+        // The pipes, the pages, the way to arrive: what was launched has its own.
+        FileDescriptor.closeRange(from: Restoration.firstLog, through: Restoration.lastGiven, unshares: true)
         timeOffsets = Descriptors(owning: [])
     }
 
-    /// A process has come to its last step, or one has failed.
-    mutating func hearOfRestore() {
-        guard let restoration = plan.restoration, let count = EventCounter.value(of: restored[0]), isRestoring
-        else { return }
-        if let failure = restoration.failure { return notRestored(Refusal(.snapshot, failure)) }
-        restoredCount += Int(count)
-        if restoredCount == restoration.processCount {
-            isRestoring = false
+    /// Every process has arrived, or is gone.
+    mutating func finishRestore() {
+        guard isRestoring, let restoration = plan.restoration, let gate = gate.take() else { return }
+        do throws(Refusal) {
+            try restoration.finish(gate)
             report(.restored(processes))
             hasToForget = true
+        } catch {
+            notRestored(error)
         }
     }
 
@@ -120,15 +125,28 @@ extension Inside {
         plan.restoration?.forget()
     }
 
-    /// One of the processes has ended before its last step.
+    /// One of the processes has ended before the gate was open.
     mutating func restoredProcessEnded() {
-        notRestored(Refusal(.snapshot, plan.restoration?.failure ?? "a process ended while it was being restored"))
+        // Before the restore: it is refused when it is asked for.
+        guard isRestoring, let restoration = plan.restoration else { return processes = [] }
+        notRestored(failure(of: restoration))
     }
 
+    private func failure(of restoration: Restoration) -> Refusal {
+        switch gate {
+        case .some(let gate): restoration.failure(gate)
+        case .none: Refusal(.request, "it is over")
+        }
+    }
+
+    /// None of the processes has come to run the function; each of them is gone, with its rights, before anything else is
+    /// started here.
     private mutating func notRestored(_ refusal: Refusal) {
-        isRestoring = false
+        gate = nil
         processes = []
         try? Processes.signal(SIGKILL, toProcess: -1)
+        // Until there are no children.
+        while let _ = try? Processes.wait() {}
         report(.notRestored(refusal))
     }
 }

@@ -142,7 +142,7 @@ extension Compiler {
     }
 
     /// So many numbers there are to hold files aside, beside those that pid 1 gives.
-    static let mostLifted = Int(doneDescriptor - firstLifted) - Parameter.mostLogs
+    static let mostLifted = Int(timeDescriptor - firstLifted) - Parameter.mostLogs
 
     private func checkLifted() throws(Refusal) {
         if lifted.count > Self.mostLifted {
@@ -225,14 +225,10 @@ extension Compiler {
         }
     }
 
-    /// What pid 1 has given, and what was held aside.
+    /// What pid 1 has given, and what was held aside: all but the way to arrive, and the gate.
     mutating func closeGiven() {
         program.add(
-            "close what was held aside", Call.closeRange, .number(Self.firstLifted), .number(Self.doneDescriptor - 1),
-            .value(0))
-        program.add("close the pages", Call.close, .number(Self.pagesDescriptor), mayFail: true)
-        let one = program.put([UInt64(1)])
-        program.add("tell pid 1", Call.write, .number(Self.doneDescriptor), .data(one), .value(8))
-        program.add("close the counter", Call.close, .number(Self.doneDescriptor))
+            "close what was held aside", Call.closeRange, .number(Self.firstLifted),
+            .number(Self.arrivalsDescriptor - 1), .value(0))
     }
 }

@@ -1,4 +1,6 @@
-// The last steps: the threads, and how each becomes what it was. From here on nothing more can be done that takes a right.
+// The last steps: the threads, and how each becomes what it was. A thread arrives when it has given up its rights; the
+// first one when the filter is closed for all of them, too. Arrival is the last step: there is nothing that could be added
+// behind it, and no thread goes on before pid 1 has opened the gate (RestoreGate).
 
 import CRestorer
 import Glibc
@@ -12,11 +14,7 @@ extension Compiler {
     mutating func threads(_ state: ProcessState, _ index: Int) throws(Refusal) {
         guard let main = state.threads.first else { throw Refusal(.snapshot, "process \(state.pid) has no thread") }
         let others = Array(state.threads.dropFirst())
-        let gate = plan.processes[..<index].count { $0.threads.count > 1 }
-        guard others.isEmpty || gate < Gate.mostClosed else {
-            throw Refusal(.snapshot, "more than \(Gate.mostClosed) of its processes have threads")
-        }
-        program.add(Step(kind: .count, arguments: [.number(others.count)], words: "count threads"))
+        program.add(Step(kind: .count, arguments: [.number(state.threads.count)], words: "count threads"))
         var made: [Int] = []
         for (place, thread) in others.enumerated() { made.append(makeThread(thread, place)) }
         own(main, of: state, isFirst: true)
@@ -26,22 +24,24 @@ extension Compiler {
         program.add("keep rights, or none", Call.prctl, .value(8), .value(state.keepsCapabilities ? 1 : 0))
         connectToRuntimeAPI(state, index)
         closeGiven()
-        program.add(Step(kind: .await, arguments: [.number(Gate.guardian)], words: "wait for pid 1"))
+        // All of its threads are there, and none of them needs what this closes.
         closeFilter()
-        if !others.isEmpty {
-            program.add(Step(kind: .signal, arguments: [.number(Gate.firstClosed + gate)], words: "let threads leave"))
-        }
         let rest = layout.staying.upperBound
         program.add(
             Step(
                 kind: .finish,
-                arguments: [.number(entry(index, 0)), .number(rest), .number(layout.end - rest)], words: "go on"))
+                arguments: [
+                    .number(entry(index, 0)), .number(others.isEmpty ? 0 : layout.passed), .number(rest),
+                    .number(layout.end - rest),
+                ], words: "arrive and go on"))
         for (place, thread) in others.enumerated() {
             program.setTarget(of: made[place])
             own(thread, of: state, isFirst: false)
             setCapabilities("give up the right to restore", 0)
-            program.add(Step(kind: .await, arguments: [.number(Gate.firstClosed + gate)], words: "wait for the filter"))
-            program.add(Step(kind: .leave, arguments: [.number(entry(index, place + 1))], words: "go on"))
+            program.add(
+                Step(
+                    kind: .leave, arguments: [.number(entry(index, place + 1)), .number(layout.passed)],
+                    words: "arrive and go on"))
         }
     }
 

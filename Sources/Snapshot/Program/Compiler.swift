@@ -28,11 +28,15 @@ struct Compiler {
     static let firstLifted: Int32 = 904
     static let firstGiven: Int32 = 960
     /// The time that the first process is to have, as a namespace.
-    static let timeDescriptor: Int32 = 1018
-    /// A counter that each process adds to with its last step.
-    static let doneDescriptor: Int32 = 1019
+    static let timeDescriptor: Int32 = 1016
+    /// Counters that are read until there is something in them: the restore begins; what was in /tmp is there.
+    static let beginDescriptor: Int32 = 1017
+    static let filesDescriptor: Int32 = 1018
     /// Where pid 1 has the image's pages, for all processes but the first.
-    static let pagesDescriptor: Int32 = 1020
+    static let pagesDescriptor: Int32 = 1019
+    /// The last two that a process has of the restore: see RestoreGate.
+    static let arrivalsDescriptor = Int32(RESTORER_ARRIVALS)
+    static let gateDescriptor = Int32(RESTORER_GATE)
 
     // MARK: the order of a restore
 
@@ -71,7 +75,7 @@ struct Compiler {
             // It was made together with the sandbox, and what pid 1 has open is open here, too, until it is set apart.
             if isAlone { giveUpMemory(plan.processes[0], isFirst: true) }
             if copiesAhead { prefault(plan.processes[0]) }
-            program.add(Step(kind: .await, arguments: [.number(Gate.begin)], words: "wait for the restore"))
+            wait(for: Self.beginDescriptor, "wait for the restore")
         }
         program.add(
             "close what pid 1 has open", Call.closeRange, .value(0), .number(Self.firstGiven - 1),
@@ -84,12 +88,21 @@ struct Compiler {
         becomeUser()
         if index == 0 {
             makeEntries()
-            program.add(Step(kind: .signal, arguments: [.number(Gate.files)], words: "files are made"))
+            let others = plan.processes.count { $0.parent < 0 } - 1
+            if others > 0 {
+                let count = program.put([UInt64(others)])
+                program.add("files are made", Call.write, .number(Self.filesDescriptor), .data(count), .value(8))
+            }
         } else {
-            program.add(Step(kind: .await, arguments: [.number(Gate.files)], words: "wait for the files"))
+            wait(for: Self.filesDescriptor, "wait for the files")
         }
         try liftShared(below: index)
         try process(index)
+    }
+
+    private mutating func wait(for counter: Int32, _ words: String) {
+        let space = program.put([0])
+        program.add(words, Call.read, .number(counter), .data(space), .value(8))
     }
 
     /// CLOSE_RANGE_UNSHARE, CLONE_NEWTIME

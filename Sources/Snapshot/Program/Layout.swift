@@ -24,7 +24,7 @@ package struct Layout: Sendable {
         }
         guard let place else { throw Refusal(.snapshot, "there is no room in its memory to restore it from") }
         base = place
-        var next = place + Self.codeSize
+        var next = place + Self.codeSize + Self.wordSize
         for process in plan.processes {
             var addresses: [UInt64] = []
             for thread in process.threads {
@@ -40,14 +40,17 @@ package struct Layout: Sendable {
     static let codeSize = (crestorer_code_size() + page - 1) & ~(page - 1)
 
     var code: Range<UInt64> { base..<base + Self.codeSize }
+    /// Not zero when the first thread of a process has passed the gate: the others go on then. Each process has a copy of
+    /// its own. It stays, with the frames, because it is read until a thread has gone on.
+    var passed: UInt64 { code.upperBound }
+    private static let wordSize: UInt64 = 64
     /// Code and frames: what stays.
     var staying: Range<UInt64> { base..<framesEnd }
     /// The kernel's pages, on their way.
     var park: Range<UInt64> { framesEnd..<framesEnd + 16 * Self.page }
-    package var report: Range<UInt64> { park.upperBound..<park.upperBound + Self.page }
     var stacks: Range<UInt64> {
         let size = (UInt64(mostThreads) * UInt64(RESTORER_STACK) + Self.firstStack + Self.page - 1) & ~(Self.page - 1)
-        return report.upperBound..<report.upperBound + size
+        return park.upperBound..<park.upperBound + size
     }
     private static let firstStack: UInt64 = 4096
     /// Where the first thread's stack begins, growing down.

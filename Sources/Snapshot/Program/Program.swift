@@ -29,22 +29,9 @@ enum Parameter {
     static let mostLogs = 4
 }
 
-/// Words of the report that processes wait for.
-enum Gate {
-    /// Pid 1 has given up its rights.
-    static let guardian = 0
-    /// What was in /tmp is there.
-    static let files = 1
-    /// Of each process with threads: its filter is in force, they may leave.
-    static let firstClosed = 2
-    static let mostClosed = 12
-    /// The restore begins: what the first process is to have is open.
-    static let begin = 14
-}
-
 struct Step: Sendable {
     enum Kind: UInt16 {
-        case call = 0, attempt, patch, fork, thread, await, signal, leave, finish, place, stop, count, take
+        case call = 0, attempt, patch, fork, thread, leave, finish, place, stop, count, take
     }
     var kind = Kind.call
     var slot: Int?

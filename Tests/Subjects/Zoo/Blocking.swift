@@ -135,6 +135,8 @@ extension Subject {
                 try expect("signals held off", try signalMask(), is: bit | 1)
             }
             return { _ in
+                // Restored, it is on its way into the call still.
+                try waiter.worker.isAsleep()
                 let status = "/proc/self/task/\(waiter.worker.id)/status"
                 try expect("held off meanwhile", try field("SigBlk", of: status), is: "0000000000000002")
                 try waiter.check { try waiter.worker.signal(46) }

@@ -335,6 +335,18 @@ long clinux_unix_is_served(const char *path) {
     return outcome == 0 || outcome == -EAGAIN;
 }
 
+uint64_t clinux_load_word(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
+void clinux_store_word(uint64_t *word, uint64_t value) { __atomic_store_n(word, value, __ATOMIC_RELAXED); }
+
+enum { size_seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
+
+long clinux_seal_size(int32_t fd) { return result(fcntl(fd, F_ADD_SEALS, size_seals)); }
+
+long clinux_size_is_sealed(int32_t fd) {
+    int seals = fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & size_seals) == size_seals;
+}
+
 long clinux_notify(const char *path, const char *text) {
     struct sockaddr_un address;
     long outcome = unix_address(path, &address);

@@ -50,23 +50,45 @@ package final class WardenLink: Watched {
     private var registration: EventLoop.Registration?
     private var owners: [UInt32: any SandboxOwner] = [:]
     private var lastID: UInt32 = 0
+    /// What the warden reads of its own accord: see `LatestEnds`.
+    private let latestEnds: SharedWords?
+    private var placesInUse = Set<Int>()
     private var descriptions: [(name: String, done: ([UInt8]?) -> Void)] = []
     /// Called when the warden has gone: nothing works without it.
     package var whenGone: (Refusal) -> Void = { _ in }
 
-    package init(_ socket: consuming MessageSocket, _ loop: EventLoop) throws(SystemError) {
+    package init(
+        _ socket: consuming MessageSocket, _ loop: EventLoop, _ latestEnds: SharedWords? = nil
+    ) throws(SystemError) {
         self.socket = socket
+        self.latestEnds = latestEnds
         self.loop = loop
         registration = try loop.watch(self.socket.raw, self)
     }
 
+    /// A number whose word no living sandbox has; where all are in use, the warden refuses one more anyway.
     package func newID() -> UInt32 {
-        lastID += 1
+        for _ in 0..<LatestEnds.count {
+            lastID &+= 1
+            if lastID != 0, !placesInUse.contains(LatestEnds.place(of: lastID)) { break }
+        }
         return lastID
+    }
+
+    /// By when the sandbox must have done what it does now, on the monotonic clock; zero when it does nothing. A store
+    /// to memory: it is on the path of every event.
+    package func setLatestEnd(_ time: UInt64, of id: UInt32) { latestEnds?[LatestEnds.place(of: id)] = time }
+
+    private func forget(_ id: UInt32) -> (any SandboxOwner)? {
+        guard let owner = owners.removeValue(forKey: id) else { return nil }
+        setLatestEnd(0, of: id)
+        placesInUse.remove(LatestEnds.place(of: id))
+        return owner
     }
 
     package func create(_ request: SandboxRequest, for owner: any SandboxOwner) {
         owners[request.id] = owner
+        placesInUse.insert(LatestEnds.place(of: request.id))
         send(.create(request))
     }
 
@@ -143,8 +165,8 @@ package final class WardenLink: Watched {
             var given = GivenDescriptors(kinds, descriptors)
             owners[id]?.sandboxStarted(steps: steps, &given)
         case .refused(0, let refusal): lose(refusal)
-        case .refused(let id, let refusal): owners.removeValue(forKey: id)?.sandboxRefused(refusal)
-        case .ended(let id, let outcome): owners.removeValue(forKey: id)?.sandboxEnded(outcome)
+        case .refused(let id, let refusal): forget(id)?.sandboxRefused(refusal)
+        case .ended(let id, let outcome): forget(id)?.sandboxEnded(outcome)
         case .processStarted(let id, let process): owners[id]?.processStarted(process)
         case .processRefused(let id, let process, let refusal): owners[id]?.processRefused(process, refusal)
         case .processEnded(let id, let process, let ending): owners[id]?.processEnded(process, ending)

@@ -7,6 +7,7 @@ package import Wire
 
 package struct Standing: ~Copyable {
     let warden: MessageSocket
+    let latestEnds: SharedWords
     /// One or none.
     var listener: Descriptors
 
@@ -25,8 +26,14 @@ package struct Standing: ~Copyable {
             if let next = socket.next() { listener.add(next) }
             if let next = socket.next() { file.add(next) }
         }
-        let warden = try WardenProcess.start(settings, socketFile: file.numbers.first)
-        _ = consume file
+        let latestEnds: SharedWords
+        do throws(SystemError) {
+            latestEnds = try SharedWords(LatestEnds.count, named: "latest-ends")
+        } catch {
+            throw Refusal(.step, "make memory for the warden to read: \(error)")
+        }
+        let warden = try WardenProcess.start(settings, latestEnds: latestEnds, socketFile: file.numbers.first)
+        latestEnds.closeFile()
         do throws(SystemError) {
             try ResourceLimit.openFiles.useAll()
             try Capabilities.dropBounds()
@@ -37,7 +44,7 @@ package struct Standing: ~Copyable {
         } catch {
             throw Refusal(.step, "give up root's rights: \(error)")
         }
-        return Standing(warden: warden, listener: listener)
+        return Standing(warden: warden, latestEnds: latestEnds, listener: listener)
     }
 
     /// The directories of the engine's own user, below the state directory, which is root's alone.

@@ -29,7 +29,8 @@ package final class Supervisor {
         do throws(SystemError) {
             loop = try EventLoop()
             var listeners = standing.listener
-            engine = Engine(loop, try WardenLink(standing.warden, loop), settings.engine)
+            engine = Engine(
+                loop, try WardenLink(standing.warden, loop, standing.latestEnds), settings.engine)
             // Before there is a second thread, which would take them otherwise.
             let signals = try SignalWatch([SIGTERM, SIGINT], loop)
             self.signals = signals

@@ -17,6 +17,10 @@ package final class Keeper {
     /// Sweeps that were asked for, told when what they ended is gone.
     private var sweeps: [(count: UInt32, latest: UInt64)] = []
 
+    /// What the caller says of when its sandboxes must end, as hostile as anything it says.
+    package var latestEnds: SharedWords?
+    private var nextLook: UInt64 = 0
+
     /// Hears of everything that happens to a sandbox; with descriptors where the reply says so.
     package typealias Tell = (WardenReply, consuming Descriptors) -> Void
     let tell: Tell
@@ -234,7 +238,7 @@ package final class Keeper {
         if !unwatched.isEmpty || kept.contains(where: { $0.isShortOfMemoryUntil != nil }) { return 2 }
         let times = [
             kept.lazy.compactMap { $0.deadline }.min(), foundations.removals.nextAttempt, sweeps.first?.latest,
-            nextOverdue,
+            nextOverdue, latestEnds == nil || kept.isEmpty ? nil : nextLook,
         ]
         guard let next = times.lazy.compactMap({ $0 }).min() else { return -1 }
         let now = Clock.now
@@ -248,6 +252,17 @@ package final class Keeper {
             if sandbox.isShortOfMemoryUntil != nil { sandbox.endIfOutOfMemory() }
         }
         endOverdueWork(now)
+        endForgotten(now)
+    }
+
+    /// Ends sandboxes whose time was up a while ago, and whose supervisor has not seen to it.
+    private func endForgotten(_ now: UInt64) {
+        guard let latestEnds, nextLook <= now else { return }
+        nextLook = now + LatestEnds.interval
+        for sandbox in kept {
+            let latest = latestEnds[LatestEnds.place(of: sandbox.id)]
+            if latest > 0, now > LatestEnds.grace, latest < now - LatestEnds.grace { sandbox.end(because: .timedOut) }
+        }
     }
 
     // MARK: the end

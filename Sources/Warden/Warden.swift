@@ -21,6 +21,8 @@ package enum Warden {
         /// Sockets of the supervisor's that shall not outlive it, and that it may be unable to remove itself, each as
         /// `NUMBER:PATH`: the descriptor that holds it, and its name.
         package var remove: [String] = []
+        /// The number of the descriptor whose words tell when sandboxes must end; see `LatestEnds`.
+        package var latestEnds: Int32?
         package var failingCapture: Int?
         package var failingRestore: Int?
 
@@ -62,6 +64,14 @@ package enum Warden {
         var isBegun = false
         let keeper = try Keeper(foundations) { reply, descriptors in
             if case .swept = reply, !isBegun { isBegun = true } else { control.send(reply, descriptors) }
+        }
+        if let raw = settings.latestEnds {
+            do throws(SystemError) {
+                keeper.latestEnds = try SharedWords(reading: raw, count: LatestEnds.count)
+            } catch {
+                throw Refusal(.request, "--latest-ends: \(error)")
+            }
+            _ = FileDescriptor(owning: raw)
         }
         try keeper.watch(controlDescriptor, token: 0)
         keeper.sweep()

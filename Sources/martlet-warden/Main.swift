@@ -17,6 +17,11 @@ enum Main {
             case ("--run", let path?): settings.run = path
             case ("--cgroup", let path?): settings.cgroup = path
             case ("--remove", let path?): settings.remove.append(path)
+            case ("--latest-ends", let number?):
+                guard let raw = Int32(number), raw > Warden.controlDescriptor, (try? Files.kind(of: raw)) != nil else {
+                    refuse(notForPeople)
+                }
+                settings.latestEnds = raw
             // For tests: a step of every capture or restore that fails, by its number.
             case ("--fail-capture", let step?): settings.failingCapture = Int(step)
             case ("--fail-restore", let step?): settings.failingRestore = Int(step)

@@ -58,12 +58,31 @@ import Wire
     @Test func whatAnEarlierRemovalHasLeftHindersNone() throws {
         let store = try ImageStore(path: place.path)
         try Self.put("one", as: "f@1", in: store)
-        let left = "\(place.path)/.f@1.\(getpid()).old"
-        try Files.makeDirectories("\(left)/more")
+        try Files.makeDirectories("\(place.path)/.f@1.\(getpid()).1/more")
         store.remove("f@1")
         #expect(store.names == [])
         store.clearDrafts()
         #expect(try Files.names(in: place.path) == [])
+    }
+
+    /// As that of `martlet run` is, beside a server on the same state directory.
+    @Test func anotherEnginesStartRemovesNoDraftThatIsBeingWritten() throws {
+        let store = try ImageStore(path: place.path)
+        let draft = try store.begin("f@1")
+        let other = try ImageStore(path: place.path)
+        #expect(!other.clearDrafts())
+        _ = try draft.pages.append(Array(repeating: 7, count: 4096)[...])
+        var plan = Sample.plan
+        (plan.files, plan.entries) = ([], [])
+        for index in plan.processes.indices {
+            (plan.processes[index].descriptors, plan.processes[index].mappings) = ([], [])
+        }
+        try store.finish(draft, plan, as: "f@1")
+        #expect(other.clearDrafts() && other.names == ["f@1"])
+        // One whose writer is gone is a remnant.
+        _ = try store.begin("f@2")
+        #expect(other.clearDrafts())
+        #expect(try Files.names(in: place.path) == ["f@1"])
     }
 
     @Test func aDirectoryThatOthersMayWriteToIsNotUsed() throws {

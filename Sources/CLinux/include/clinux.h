@@ -85,6 +85,12 @@ long clinux_epoll_wait(int32_t epoll, uint64_t *tokens, uint32_t *events, int32_
 /// A listening Unix stream socket at `path`, close-on-exec and non-blocking; or one that is connected to `path`, blocking.
 long clinux_unix_listen(const char *path);
 long clinux_unix_connect(const char *path);
+// A word of memory that another process writes to or reads.
+uint64_t clinux_load_word(const uint64_t *word);
+void clinux_store_word(uint64_t *word, uint64_t value);
+// Keeps a memory file at the size that it has, for good.
+long clinux_seal_size(int32_t fd);
+long clinux_size_is_sealed(int32_t fd);
 // 1 when somebody listens there, 0 when nobody does; never waits.
 long clinux_unix_is_served(const char *path);
 /// One datagram to a Unix socket; a path that begins with @ is an abstract name.

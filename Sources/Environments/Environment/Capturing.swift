@@ -32,8 +32,7 @@ extension Environment {
             maker.hasPrepared = true
             if phase == .idle { guard advance(.prepare) else { return } }
             // Its hooks have as long as an init.
-            deadlineTimer?.cancel()
-            deadlineTimer = engine.loop.after(initLimit) { [unowned self] in initTookTooLong() }
+            setDeadline(Clock.now + initLimit) { [unowned self] in initTookTooLong() }
             return api.tellToPrepare()
         }
         becomeQuiet(maker)
@@ -44,7 +43,7 @@ extension Environment {
         let took = (Clock.now - startingAt) / 1000
         drainLogs()
         guard advance(.quiet) else { return }
-        deadlineTimer?.cancel()
+        clearDeadline()
         if isFirstInit {
             phases.initUS = took
             reportInit(took)
@@ -53,7 +52,7 @@ extension Environment {
         // it would be lost, so it gets the time to read.
         if maker.warmsUp, api.runtime.state == .ready {
             api.server.sendWhatWaits()
-            deadlineTimer = engine.loop.after(Self.timeToRead) { [unowned self] in capture(maker) }
+            setDeadline(Clock.now + Self.timeToRead) { [unowned self] in capture(maker) }
         } else {
             capture(maker)
         }
@@ -63,7 +62,7 @@ extension Environment {
         do throws(Refusal) {
             let memo = try memo()
             maker.begin(memo)
-            deadlineTimer = engine.loop.after(Self.captureLimit) { [unowned self] in
+            setDeadline(Clock.now + Self.captureLimit) { [unowned self] in
                 fail(.engine("its capture took longer than a minute"))
             }
             engine.warden.capture(
@@ -139,10 +138,10 @@ extension Environment {
 
     /// It goes on as one that was restored: its runtime's hooks run, then it asks for its first event.
     private func afterCapture() {
-        deadlineTimer?.cancel()
+        clearDeadline()
         telemetry.release()
         restoringAt = Clock.now
-        deadlineTimer = engine.loop.after(Self.restoreLimit) { [unowned self] in initTookTooLong() }
+        setDeadline(Clock.now + Self.restoreLimit) { [unowned self] in initTookTooLong() }
         if api.runtime.state == .restoreReady { api.release() }
         checkReady()
     }

@@ -14,7 +14,7 @@ extension Environment {
     /// Ends it; `hasEnded` is told when nothing of it runs any more. With an event in hand, that gets an error.
     package func shutDown() {
         guard advance(.shutDown) else { return }
-        deadlineTimer?.cancel()
+        clearDeadline()
         freezer.thaw()
         drainLogs()
         telemetry.flush()
@@ -30,6 +30,7 @@ extension Environment {
         } else {
             endExtensions()
         }
+        engine.warden.setLatestEnd(Clock.now + Self.shutdownLimit, of: sandbox)
         let last = engine.loop.after(Self.shutdownLimit) { [unowned self] in kill() }
         lastTimer = last
     }
@@ -72,7 +73,7 @@ extension Environment {
         self.invocation = nil
         let now = Clock.now
         beginInvocation(invocation, now)
-        deadlineTimer?.cancel()
+        clearDeadline()
         if !invocation.isAnswered {
             invocation.figures.durationUS = (now - invocation.beganAt) / 1000
             invocation.figures.status = .error(type: error.type)

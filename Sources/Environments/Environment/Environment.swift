@@ -174,6 +174,20 @@ package final class Environment {
 
     func park() -> Bool { advance(.park) }
 
+    // MARK: deadlines
+
+    /// Calls when what is going on now must be over. The warden knows of it as well, and sees to it where we do not.
+    func setDeadline(_ time: UInt64, _ tooLate: @escaping () -> Void) {
+        deadlineTimer?.cancel()
+        deadlineTimer = engine.loop.at(time, tooLate)
+        engine.warden.setLatestEnd(time, of: sandbox)
+    }
+
+    func clearDeadline() {
+        deadlineTimer?.cancel()
+        engine.warden.setLatestEnd(0, of: sandbox)
+    }
+
     // MARK: the log
 
     var lines: ReportLines { ReportLines(function.configuration.logFormat) }

@@ -27,7 +27,7 @@ extension Environment {
         if case .engine(let words) = failure {
             engine.complain("an environment failed", of: self, words)
         }
-        deadlineTimer?.cancel()
+        clearDeadline()
         freezer.thaw()
         if wasRestoring {
             restoreFailed(because: failure)
@@ -171,6 +171,7 @@ extension Environment {
     /// Ends every process in the sandbox. Extensions that want to know are told, and have their two seconds.
     private func clear(because failure: Failure) {
         isClearing = true
+        engine.warden.setLatestEnd(Clock.now + 2 * Self.shutdownLimit, of: sandbox)
         api.forgetInvocation()
         let reason: String
         if case .timeout = failure { reason = "timeout" } else { reason = "failure" }
@@ -203,6 +204,7 @@ extension Environment {
         guard isClearing, processes.isEmpty else { return }
         if !hasKilledAll { return killAll() }
         endTimer?.cancel()
+        engine.warden.setLatestEnd(0, of: sandbox)
         isClearing = false
         hasKilledAll = false
         if invocation != nil { startAnew() }

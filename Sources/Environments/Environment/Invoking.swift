@@ -58,8 +58,7 @@ extension Environment {
         invocation.beganAt = now
         let limit = UInt64(function.configuration.timeoutSeconds) * 1_000_000_000
         invocation.deadline = now + limit
-        deadlineTimer?.cancel()
-        deadlineTimer = engine.loop.at(now + limit) { [unowned self] in invocationTookTooLong() }
+        setDeadline(now + limit) { [unowned self] in invocationTookTooLong() }
         tail.clear()
         let time = engine.wallTime
         log(lines.start(time, requestID: invocation.requestID, version: function.version))
@@ -93,7 +92,7 @@ extension Environment {
     /// The runtime, and every extension, asks for the next event.
     func invocationIsOver() {
         guard let invocation, advance(.ready) else { return }
-        deadlineTimer?.cancel()
+        clearDeadline()
         drainLogs()
         report(invocation)
         self.invocation = nil

@@ -31,7 +31,7 @@ extension Environment {
         // The warden is at work from here on.
         isSnapStart = true
         takeUp(ready.memo)
-        deadlineTimer = engine.loop.at(restoringAt + Self.restoreLimit) { [unowned self] in restoreTookTooLong() }
+        setDeadline(restoringAt + Self.restoreLimit) { [unowned self] in restoreTookTooLong() }
         log(lines.restoreStart(engine.wallTime, runtime: function.configuration.runtime, function: function.name))
         telemetry.restoreStarts()
     }
@@ -83,7 +83,7 @@ extension Environment {
     func restoreIsOver() {
         guard advance(.ready) else { return }
         let now = Clock.now
-        deadlineTimer?.cancel()
+        clearDeadline()
         forgetConnectionsToCome()
         phases.restoreUS = (now - restoringAt) / 1000
         hooksUS = releasedAt > 0 ? (now - releasedAt) / 1000 : 0
@@ -124,7 +124,7 @@ extension Environment {
         guard let invocation else { return }
         self.invocation = nil
         beginInvocation(invocation, restoringAt)
-        deadlineTimer?.cancel()
+        clearDeadline()
         invocation.figures.durationUS = (Clock.now - restoringAt) / 1000
         invocation.figures.status = status
         log(lines.fault(engine.wallTime, requestID: invocation.requestID, error))
@@ -151,7 +151,7 @@ extension Environment {
 
     package func sandboxNotRestored(_ refusal: Refusal) {
         guard advance(.notRestored) else { return }
-        deadlineTimer?.cancel()
+        clearDeadline()
         forgetConnectionsToCome()
         processes = []
         isSnapStart = false

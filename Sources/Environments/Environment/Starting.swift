@@ -57,7 +57,7 @@ extension Environment {
     }
 
     private func setInitTimer() {
-        deadlineTimer = engine.loop.at(startingAt + initLimit) { [unowned self] in initTookTooLong() }
+        setDeadline(startingAt + initLimit) { [unowned self] in initTookTooLong() }
     }
 
     func initTookTooLong() {
@@ -129,7 +129,7 @@ extension Environment {
         tellExtensions()
         telemetry.initEnds(status: .success, durationUS: took)
         // Of an init that an event waits for, the event's time is running.
-        if isFirstInit || invocation == nil { deadlineTimer?.cancel() }
+        if isFirstInit || invocation == nil { clearDeadline() }
         if isFirstInit {
             engine.warden.settle(sandbox)
             if phases.initUS == 0 { phases.initUS = took }
@@ -180,6 +180,10 @@ extension Environment: SandboxOwner {
     package func sandboxEnded(_ outcome: Outcome) {
         self.outcome = outcome
         drainLogs()
+        // The warden has seen to it that time was up: nobody here has. It is told as a timeout of our own.
+        if outcome.reason == .timedOut, phase == .starting || phase == .invoking || phase == .finishing {
+            fail(.timeout)
+        }
         if phase == .making || phase == .shell || phase == .restoring, ready != nil {
             giveBack(because: Refusal(.step, "its sandbox has ended: \(outcome.reason)"))
         }

@@ -53,6 +53,20 @@ package enum Files {
         return FileDescriptor(owning: Int32(try Kernel.check(result, "open", path)))
     }
 
+    /// A directory of a tree that others have made, as a process with that tree as its root finds it: every link stays
+    /// within. One, or none where it is not there.
+    package static func openMountPoint(
+        _ path: String, in root: borrowing FileDescriptor
+    ) throws(SystemError) -> Descriptors {
+        let flags = UInt64(CLINUX_O_PATH | CLINUX_O_DIRECTORY | CLINUX_O_CLOEXEC)
+        let start = root.raw
+        let result = Kernel.retry {
+            unsafe path.withCString { unsafe clinux_openat2(start, $0, flags, 0, CLINUX_RESOLVE_IN_ROOT) }
+        }
+        if result == -Int(ENOENT) { return Descriptors(owning: []) }
+        return Descriptors(owning: [Int32(try Kernel.check(result, "open", path))])
+    }
+
     /// Opens a file to read it, with nothing on the way leading out of `directory`.
     package static func open(_ path: String, beneath directory: Directory) throws(SystemError) -> FileDescriptor {
         let flags = UInt64(CLINUX_O_CLOEXEC)

@@ -101,6 +101,17 @@ package enum Mounts {
         try Kernel.check(result, "move_mount", path)
     }
 
+    /// The same on a directory that is held.
+    package static func attach(_ mount: borrowing FileDescriptor, on directory: Int32) throws(SystemError) {
+        let raw = Int(mount.raw)
+        let toEmptyPath = 0x40
+        let result = "".withAddress {
+            Kernel.call(
+                CLINUX_SYS_move_mount, raw, $0, Int(directory), $0, Int(CLINUX_MOVE_MOUNT_F_EMPTY_PATH) | toEmptyPath)
+        }
+        try Kernel.check(result, "move_mount")
+    }
+
     /// Shows `source` at `path` too, as it is: for what needs no attributes of its own, in a third of the calls.
     /// - Parameter ifThere: where there is no `path`, that is no error; a start meets many such, and none shall be made
     ///   into words

@@ -96,7 +96,11 @@ package enum Processes {
 
     /// Whether a process that is held has ended, at most so many milliseconds from now.
     package static func hasEnded(_ handle: borrowing FileDescriptor, within milliseconds: Int32 = 0) -> Bool {
-        var polled = pollfd(fd: handle.raw, events: Int16(POLLIN), revents: 0)
+        hasEnded(handle.raw, within: milliseconds)
+    }
+
+    package static func hasEnded(_ handle: Int32, within milliseconds: Int32 = 0) -> Bool {
+        var polled = pollfd(fd: handle, events: Int16(POLLIN), revents: 0)
         return unsafe poll(&polled, 1, milliseconds) == 1
     }
 

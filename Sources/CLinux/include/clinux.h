@@ -131,8 +131,8 @@ enum : uint64_t {
 
 enum : uint64_t {
     CLINUX_RESOLVE_NO_MAGICLINKS = 0x02,
-    CLINUX_RESOLVE_NO_SYMLINKS = 0x04,
     CLINUX_RESOLVE_BENEATH = 0x08,
+    CLINUX_RESOLVE_IN_ROOT = 0x10,
 };
 
 enum : int32_t {

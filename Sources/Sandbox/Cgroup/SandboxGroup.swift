@@ -224,10 +224,17 @@ final class SandboxGroup {
     static func killAll(in path: String) {
         if Files.exists("\(path)/cgroup.kill") {
             try? Files.control("\(path)/cgroup.kill", "1")
-        } else if let text = try? Files.readText("\(path)/cgroup.procs") {
-            for line in text.split(separator: "\n") {
-                if let pid = Int32(line), pid > 1 { try? Processes.signal(SIGKILL, toProcess: pid) }
+        } else {
+            for pid in members(of: path) where pid > 1 {
+                // A number may have become another process's since it was read: it is held first, and ended if the
+                // number is still that of a member.
+                guard let handle = try? Processes.open(pid), members(of: path).contains(pid) else { continue }
+                try? Processes.signal(SIGKILL, to: handle)
             }
         }
+    }
+
+    private static func members(of path: String) -> [Int32] {
+        ((try? Files.readText("\(path)/cgroup.procs")) ?? "").split(separator: "\n").compactMap { Int32($0) }
     }
 }

@@ -3,6 +3,7 @@
 
 import Glibc
 import Linux
+import Snapshot
 import Wire
 
 struct Inputs: ~Copyable {
@@ -22,6 +23,11 @@ struct Inputs: ~Copyable {
         self.root = root
         self.code = code
         self.layers = layers
+    }
+
+    /// What a snapshot made of these directories is bound to.
+    borrowing func binding() throws(Refusal) -> Binding {
+        try Binding(root: root.raw, code: code.numbers.first, layers: layers.numbers)
     }
 
     private static func openAll(

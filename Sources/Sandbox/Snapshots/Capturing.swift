@@ -73,8 +73,7 @@ package final class Capturing {
                 }
                 var plan = try capture.run(guardian: sandbox.pid, listed: list)
                 plan.memo = request.memo
-                plan.binding = try Binding(
-                    root: sandbox.request.root, code: sandbox.request.code, layers: sandbox.request.layers)
+                plan.binding = try Inputs(sandbox.request, within: foundations.confinement).binding()
                 do throws(SystemError) {
                     try draft.pages.fold(&plan)
                 } catch {

@@ -20,18 +20,30 @@ package final class LearningProcess {
         snapshot = name
         let guardian = sandbox.pid
         do throws(SystemError) {
-            helper = try Helper(seconds: Self.limit) { try? Self.learn(name, first.pid, guardian, foundations) }
+            helper = try Helper(seconds: Self.limit) {
+                try? Self.learn(name, first.pid, (guardian, sandbox.process.raw), foundations)
+            }
         } catch {
             throw Refusal(.step, "look at what was written to: \(error)")
         }
     }
 
-    private static func learn(_ name: String, _ inside: Int32, _ guardian: Int32, _ foundations: Foundations) throws {
+    /// - Parameter guardian: its number, and a descriptor that holds it
+    private static func learn(
+        _ name: String, _ inside: Int32, _ guardian: (pid: Int32, handle: Int32), _ foundations: Foundations
+    ) throws {
         let store = try foundations.openSnapshots()
         let plan = try store.open(name).plan
         guard let first = plan.processes.first, first.parent < 0 else { return }
-        for pid in StoppedProcesses.children(of: guardian) where StoppedProcesses.numberInside(pid) == first.pid {
-            try store.setTouched(try Learning.touched(plan, pid: pid), of: name)
+        for pid in StoppedProcesses.children(of: guardian.pid) {
+            let process = try Processes.open(pid)
+            guard StoppedProcesses.children(of: guardian.pid).contains(pid),
+                StoppedProcesses.numberInside(pid) == first.pid
+            else { continue }
+            let touched = try Learning.touched(plan, pid: pid)
+            // Both are still there: so all that was read under their numbers was theirs.
+            guard !Processes.hasEnded(process), !Processes.hasEnded(guardian.handle) else { return }
+            try store.setTouched(touched, of: name)
         }
     }
 }

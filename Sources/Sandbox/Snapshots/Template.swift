@@ -77,10 +77,11 @@ package final class Template {
     func end(withChildIn group: String) {
         end()
         for child in StoppedProcesses.children(of: getpid()) {
-            guard let groups = try? Files.readText("/proc/\(child)/cgroup"),
+            // Held before it is looked at: what is ended is what was seen.
+            guard let handle = try? Processes.open(child), let groups = try? Files.readText("/proc/\(child)/cgroup"),
                 groups.split(separator: "\n").contains(where: { $0.hasSuffix("/\(group)") })
             else { continue }
-            try? Processes.signal(SIGKILL, toProcess: child)
+            try? Processes.signal(SIGKILL, to: handle)
             _ = try? Processes.wait(for: child)
         }
     }

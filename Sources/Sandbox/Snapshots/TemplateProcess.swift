@@ -43,7 +43,7 @@ struct TemplateProcess: ~Copyable {
             throw Refusal(.step, "make a template: \(error)")
         }
         let image = try foundations.openSnapshots().open(name)
-        let here = try Binding(root: request.root, code: request.code, layers: request.layers)
+        let here = try inputs.binding()
         if let difference = here.difference(from: image.plan.binding) {
             throw Refusal(.snapshot, "the snapshot cannot be used here: \(difference)")
         }
@@ -125,10 +125,14 @@ struct MountedTrees: ~Copyable {
             try Mounts.makeAllPrivate()
             let place = Workplace.newRoot
             try Mounts.attach(root, at: place)
-            if Files.exists("\(place)/var/task") {
-                try code.forEach { (_, code) throws(SystemError) in try Mounts.attach(code, at: "\(place)/var/task") }
+            // Within the root, as a sandbox sees it: a link of the root's leads nowhere else.
+            let inside = try Files.open(place, [.nameOnly, .directory])
+            let task = try Files.openMountPoint("var/task", in: inside)
+            try code.forEach { (_, code) throws(SystemError) in
+                if task.count > 0 { try Mounts.attach(code, on: task[0]) }
             }
-            if Files.exists("\(place)/opt") { try Self.attach(layers, at: "\(place)/opt") }
+            let opt = try Files.openMountPoint("opt", in: inside)
+            if opt.count > 0 { try Self.attach(layers, on: opt[0]) }
             let tree = try Mounts.cloneAll(of: place)
             try Mounts.detach(place)
             self.tree = tree
@@ -143,15 +147,16 @@ struct MountedTrees: ~Copyable {
         return copies
     }
 
-    private static func attach(_ layers: borrowing Descriptors, at place: String) throws(SystemError) {
+    private static func attach(_ layers: borrowing Descriptors, on place: Int32) throws(SystemError) {
         let single = layers.count == 1
         try layers.forEach { (index, layer) throws(SystemError) in
-            try Mounts.attach(layer, at: single ? place : Workplace.lower(index))
+            if single { return try Mounts.attach(layer, on: place) }
+            try Mounts.attach(layer, at: Workplace.lower(index))
         }
         guard layers.count > 1 else { return }
         // The highest first: a later layer lies over an earlier one.
         let names = (0..<layers.count).reversed().map(Workplace.lower).joined(separator: ":")
-        try Mounts.attach(try Mounts.make("overlay", ["lowerdir=\(names)"], attributes: .readOnly), at: place)
+        try Mounts.attach(try Mounts.make("overlay", ["lowerdir=\(names)"], attributes: .readOnly), on: place)
         for index in 0..<layers.count { try Mounts.detach(Workplace.lower(index)) }
     }
 

@@ -5,8 +5,8 @@ import Linux
 package import Wire
 
 extension Binding {
-    /// This host, and these directories.
-    package init(root: String, code: String?, layers: [String]) throws(Refusal) {
+    /// This host, and these directories, which are open.
+    package init(root: Int32, code: Int32?, layers: [Int32]) throws(Refusal) {
         self.init()
         do throws(SystemError) {
             kernel = String(try Files.readText("/proc/version").dropLast())
@@ -14,7 +14,7 @@ extension Binding {
             let lines = text.split(separator: "\n").prefix { !$0.hasPrefix("processor\t: 1") }
             processor = lines.filter { $0.hasPrefix("flags") || $0.hasPrefix("model name") }.joined(separator: ";")
             self.root = try Self.name(root)
-            self.code = try code.map { path throws(SystemError) in try Self.name(path) } ?? ""
+            self.code = try code.map { raw throws(SystemError) in try Self.name(raw) } ?? ""
             for layer in layers { self.layers.append(Remark(try Self.name(layer))) }
         } catch {
             throw Refusal(.snapshot, "find out what the snapshot is bound to: \(error)")
@@ -22,10 +22,7 @@ extension Binding {
     }
 
     /// A tree is known by where it really is: roots and code are never changed in place.
-    private static func name(_ path: String) throws(SystemError) -> String {
-        let open = try Files.open(path, [.nameOnly, .directory])
-        return try Files.readLink("/proc/self/fd/\(open.raw)")
-    }
+    private static func name(_ raw: Int32) throws(SystemError) -> String { try Files.readLink("/proc/self/fd/\(raw)") }
 
     /// Which of it is another there, in words; nil when all is the same.
     package func difference(from other: Binding) -> String? {

@@ -62,9 +62,7 @@ struct LatestEndTests {
         #expect(!sandboxes.isEmpty)
         server.process.signal(SIGSTOP)
         for case let raw? in sandboxes {
-            let handle = FileDescriptor(owning: raw)
-            #expect(Processes.hasEnded(handle, within: 15_000 * Int32(Binaries.patience)))
-            _ = handle.release()
+            #expect(Processes.hasEnded(raw, within: 15_000 * Int32(Binaries.patience)))
         }
         server.process.signal(SIGCONT)
         let answer = try pending.finish()

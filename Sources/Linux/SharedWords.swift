@@ -38,6 +38,8 @@ import Glibc
         guard unsafe place != MAP_FAILED, let place = unsafe place else {
             throw SystemError(call: "mmap", subject: "", code: errno)
         }
+        // It is this process's affair alone: no sandbox inherits it, and no template has it in the way of a snapshot's memory.
+        unsafe madvise(place, count * Self.wordSize, MADV_DONTFORK)
         self.count = count
         unsafe words = unsafe place.bindMemory(to: UInt64.self, capacity: count)
     }

@@ -16,8 +16,8 @@ package enum Binaries {
     /// Set in the machine that the tests may do harm to: its kernel has more features, and it is thrown away.
     package static let isInTestMachine = environment("MARTLET_TEST_VM") == "1"
 
-    /// How many times longer things may take there: processors are emulated.
-    package static let patience = isInTestMachine ? 5 : 1
+    /// How many times longer things may take on this machine: what every limit of a wait is multiplied by.
+    package static var patience: Int { MachineSpeed.slowness }
 
     /// What tells the engine where its places are, passed on to every martlet that a test starts.
     package static let engineEnvironment: [String: String] = {

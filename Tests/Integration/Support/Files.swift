@@ -44,10 +44,22 @@ package enum HostFiles {
         let file = unsafe open(path, O_RDONLY)
         guard file >= 0 else { throw Failure("opening \(path)") }
         defer { close(file) }
+        // As large as the file, and the end with it. Files of the kernel say that they are empty: thousands of them are
+        // read, and a larger room would cost more than they do.
+        var status = stat()
+        let size = unsafe fstat(file, &status) == 0 ? Int(status.st_size) : 0
         var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 20)
-        while case let count = unsafe Glibc.read(file, &chunk, chunk.count), count > 0 { bytes += chunk[..<count] }
+        while case let more = readOnce(file, atMost: max(size + 1 - bytes.count, 4096)), !more.isEmpty {
+            if bytes.isEmpty { bytes = more } else { bytes += more }
+        }
         return bytes
+    }
+
+    /// What one read gives; nothing at the end, where nothing waits, and after an error.
+    static func readOnce(_ file: Int32, atMost most: Int) -> [UInt8] {
+        unsafe [UInt8](unsafeUninitializedCapacity: most) { room, count in
+            unsafe count = max(0, Glibc.read(file, room.baseAddress, most))
+        }
     }
 
     /// Nothing where there is no directory, or a link.

@@ -160,19 +160,26 @@ package final class RunningProgram: @unchecked Sendable {
         }
         let hasEnded = status != nil
         var polls = streams.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        if !hasEnded, unsafe poll(&polls, nfds_t(polls.count), 2) > 0,
-            polls.allSatisfy({ $0.revents & Int16(POLLIN) == 0 })
-        {
-            // Both streams are closed and it still runs.
-            usleep(2000)
+        // What it writes and its end, which closes its streams, are noticed at once: a longer wait costs no time, and
+        // whoever waits for a program takes no processor from it. One that leaves its streams to others is seen to have
+        // ended at the next look.
+        let found = unsafe poll(&polls, nfds_t(polls.count), hasEnded ? 0 : 10)
+        if !hasEnded, found > 0, polls.allSatisfy({ $0.revents & Int16(POLLIN) == 0 }) {
+            // A stream is closed and it still runs.
+            usleep(1000)
         }
-        for (index, stream) in streams.enumerated() {
-            var chunk = [UInt8](repeating: 0, count: 65_536)
-            while case let count = unsafe read(stream, &chunk, chunk.count), count > 0 {
-                written[index] += chunk[..<count]
+        for (index, poll) in polls.enumerated() where poll.revents & Int16(POLLIN) != 0 {
+            while case let bytes = HostFiles.readOnce(poll.fd, atMost: 65_536), !bytes.isEmpty {
+                written[index] += bytes
             }
         }
         return hasEnded
+    }
+
+    /// Waits for its end, however long that takes.
+    func waitForEnd() {
+        closeInput()
+        while !collect() {}
     }
 
     private func closeInput() {

@@ -5,7 +5,8 @@ import IntegrationSupport
 import Testing
 
 @Suite(
-    "isolation by attack", Staged(), .serialized, .enabled(if: Binaries.isRoot, "only root can take rights away"))
+    "isolation by attack", .fixedAddresses, Staged(), .serialized,
+    .enabled(if: Binaries.isRoot, "only root can take rights away"))
 struct IsolationTests {
     @Test("the corpus is whole")
     func corpusIsWhole() {

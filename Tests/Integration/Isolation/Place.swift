@@ -68,7 +68,13 @@ enum Place {
         let outcome = try program.run(limit: .seconds(2 * Self.secondsForAttack))
         // What forks its way out of sight is given a moment to get there.
         if attack.theme == "escapees" { usleep(200_000) }
-        if Self.hasSurvivors(marker) { return .through("processes outlived it") }
+        switch self {
+        case .sandbox, .bubblewrap:
+            if Self.hasSurvivors(marker) { return .through("processes outlived it") }
+        // Nothing ends what is left: it is not waited for, and only says something of what tries just that.
+        case .outside, .chrooted:
+            if Self.endSurvivors(marker), attack.theme == "escapees" { return .through("processes outlived it") }
+        }
         return Self.judge(attack, outcome.timedOut ? nil : outcome.status, outcome.output, "\(outcome)")
     }
 
@@ -86,18 +92,24 @@ enum Place {
 
     /// Whether anything still runs half a second after the end. It is not left running.
     static func hasSurvivors(_ marker: String, except others: [Int32] = []) -> Bool {
-        let end = ContinuousClock().now + .milliseconds(500)
-        func survivors() -> [Int32] { HostProcesses.having(marker).filter { !others.contains($0) } }
-        var found = survivors()
-        repeat {
-            // Seen twice to be gone: what becomes a new process meanwhile is missed by one look.
-            usleep(found.isEmpty ? 10_000 : 50_000)
-            let again = survivors()
-            if found.isEmpty && again.isEmpty { return false }
-            found = again
-        } while ContinuousClock().now < end
+        // Seen twice to be gone: what becomes a new process meanwhile is missed by one look.
+        let areGone = waitUntil(limit: .milliseconds(500)) {
+            guard survivors(marker, others).isEmpty else { return false }
+            usleep(10_000)
+            return survivors(marker, others).isEmpty
+        }
+        return areGone ? false : endSurvivors(marker, except: others)
+    }
+
+    /// Ends what still runs; whether anything did.
+    private static func endSurvivors(_ marker: String, except others: [Int32] = []) -> Bool {
+        let found = survivors(marker, others)
         for pid in found { kill(pid, SIGKILL) }
-        return true
+        return !found.isEmpty
+    }
+
+    private static func survivors(_ marker: String, _ others: [Int32]) -> [Int32] {
+        HostProcesses.having(marker).filter { !others.contains($0) }
     }
 
     private func command(_ attack: Attack, on stage: Stage, _ arguments: [String]) -> [String] {

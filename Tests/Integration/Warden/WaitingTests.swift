@@ -6,7 +6,7 @@ import Linux
 import Testing
 import Wire
 
-@Suite(.enabled(if: Binaries.isRoot, "needs root"), .serialized)
+@Suite(.fixedAddresses, .enabled(if: Binaries.isRoot, "needs root"), .serialized)
 struct WaitingSandboxes {
     private let warden: WardenUnderTest
     private let sandbox: WaitingSandbox
@@ -175,19 +175,20 @@ struct WaitingSandboxes {
         // One that is frozen cannot even end itself.
         let frozen = try WaitingSandbox(in: warden, WaitingSandbox.request(2))
         try frozen.start(1, "sleep 301")
-        let running = ContinuousClock().now + .seconds(10)
-        while HostProcesses.having("301").count < 4, ContinuousClock().now < running { usleep(10_000) }
-        #expect(HostProcesses.having("301").count == 4)
+        #expect(waitUntil { HostProcesses.having("301").count == 4 })
         try Files.write(Array("1".utf8), to: frozen.descriptor(.freeze), named: "cgroup.freeze")
         try warden.killNow()
-        let deadline = ContinuousClock().now + .seconds(10)
-        while !HostProcesses.having("301").isEmpty, ContinuousClock().now < deadline { usleep(10_000) }
-        #expect(HostProcesses.having("301").isEmpty)
+        #expect(waitUntil { HostProcesses.having("301").isEmpty })
     }
 
+    /// A CPU of its own: with the share that comes with its memory, a seventh, only the time to use it up is seven times
+    /// as long.
     @Test func memoryThatIsUsedUpEndsTheSandbox() throws {
-        try sandbox.start(1, "head -c 400M /dev/zero | tail")
-        guard case .ended(1, let outcome)? = try warden.end(of: 1) else {
+        var request = WaitingSandbox.request(2)
+        request.waived = [.cpu]
+        let greedy = try WaitingSandbox(in: warden, request)
+        try greedy.start(1, "exec dd if=/dev/zero of=/dev/null bs=400M count=1")
+        guard case .ended(2, let outcome)? = try warden.end(of: 2) else {
             Issue.record("did not end")
             return
         }

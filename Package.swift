@@ -102,7 +102,7 @@ let package = Package(
         .testTarget(
             name: "SnapshotTests", dependencies: ["Snapshot", "Archive", "CRestorer", "Linux", "Wire"],
             swiftSettings: strict),
-        .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "Wire"], swiftSettings: strict),
+        .testTarget(name: "SandboxTests", dependencies: ["Sandbox", "Snapshot", "Wire"], swiftSettings: strict),
 
         // With root: drives the built programs from outside. Attacks is what must not get through.
         .target(name: "SubjectCalls", path: "Tests/Subjects/Calls", swiftSettings: strict),

@@ -9,6 +9,7 @@ package final class Foundations {
     package let engine: EngineGroup
     package let blocks: UserBlocks
     package let removals: Removals
+    package let endedHelpers = EndedHelpers()
     let confinement: Confinement?
     let filter: [UInt8]
     /// Of a sandbox that is to be restored, until it is.

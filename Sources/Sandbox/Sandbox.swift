@@ -35,6 +35,8 @@ package final class Sandbox {
     var refusal: Refusal?
     var failure: Refusal?
     var isDistrusted = false
+    /// It was told to end, for whatever reason: what works on it has nothing to work on any more.
+    package internal(set) var isEnding = false
     var figures: (cpuUS: UInt64, peakMemory: UInt64?)?
     /// cgroup v1 reports a lack of memory before the kernel has killed anything for it, and it may yet find some: until
     /// this time, look again and again.

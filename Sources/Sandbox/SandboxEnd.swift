@@ -32,6 +32,7 @@ extension Sandbox {
     func isOutOfMemory() -> Bool { group.outOfMemoryKills() > 0 }
 
     private func kill() {
+        isEnding = true
         group.kill()
         // Pid 1 of a namespace takes all others with it; this also serves hosts without cgroup2.
         try? Processes.signal(SIGKILL, to: process)

@@ -129,6 +129,7 @@ package final class Keeper {
     package func start(_ request: ProcessRequest, in id: UInt32, streams: [Int32]) {
         do throws(Refusal) {
             guard let sandbox = sandbox(id) else { throw Self.unknown(id) }
+            if isCaptured(id) { throw Refusal(.request, "the sandbox is being captured") }
             try sandbox.start(request, streams: streams)
         } catch {
             say(.processRefused(id: id, process: request.number, error))
@@ -150,7 +151,10 @@ package final class Keeper {
         sandbox(id)?.signal(process: process, number: number)
     }
 
-    package func killAll(in id: UInt32) { sandbox(id)?.killAll() }
+    package func killAll(in id: UInt32) {
+        endWork(on: id, because: "its processes were ended")
+        sandbox(id)?.killAll()
+    }
 
     package func settle(_ id: UInt32) { sandbox(id)?.settle() }
 
@@ -185,6 +189,8 @@ package final class Keeper {
     /// Waits for something to happen, sees to what concerns the sandboxes, and gives the caller its own tokens.
     /// - Parameter isBusy: the caller has more to do, and only looks
     package func wait(isBusy: Bool = false) throws(Refusal) -> [UInt64] {
+        // Nothing is waited for before that: what is traced does not go before its tracer.
+        endWorkOnEnding()
         let tokens: [UInt64]
         do throws(SystemError) {
             tokens = try queue.wait(milliseconds: isBusy ? 0 : millisecondsToNext())
@@ -193,6 +199,7 @@ package final class Keeper {
         }
         endOverdue()
         foundations.removals.retry()
+        foundations.endedHelpers.collect()
         if !sweeps.isEmpty { tellSweeps() }
         for id in unwatched { if let sandbox = sandbox(id) { handle(.process, of: sandbox) } }
         for token in tokens where token >= Self.firstToken {
@@ -238,7 +245,7 @@ package final class Keeper {
         if !unwatched.isEmpty || kept.contains(where: { $0.isShortOfMemoryUntil != nil }) { return 2 }
         let times = [
             kept.lazy.compactMap { $0.deadline }.min(), foundations.removals.nextAttempt, sweeps.first?.latest,
-            nextOverdue, latestEnds == nil || kept.isEmpty ? nil : nextLook,
+            foundations.endedHelpers.nextAttempt, nextOverdue, latestEnds == nil || kept.isEmpty ? nil : nextLook,
         ]
         guard let next = times.lazy.compactMap({ $0 }).min() else { return -1 }
         let now = Clock.now
@@ -276,11 +283,13 @@ package final class Keeper {
         captures = []
         learning = nil
         for sandbox in kept { sandbox.end(because: .killed) }
+        endWorkOnEnding()
         let latest = Clock.now + 5_000_000_000
         while !kept.isEmpty, Clock.now < latest {
             kept.removeAll { $0.bury() != nil }
             if !kept.isEmpty { Clock.sleep(microseconds: 500) }
         }
+        foundations.endedHelpers.finish(withinMS: 1000)
         finishRemovals()
         if foundations.snapshots != nil { _ = try? foundations.clearDrafts() }
     }

@@ -8,13 +8,17 @@ package import Wire
 extension Keeper {
     // MARK: captures
 
+    /// Of different sandboxes. A supervisor makes fewer at once.
+    private static let mostCaptures = 16
+
     /// - Parameter logs: the ends that its processes write their logs to, lent until this returns
     package func capture(_ request: CaptureRequest, in id: UInt32, logs: [Int32]) {
         do throws(Refusal) {
             guard let sandbox = sandbox(id) else { throw Self.unknown(id) }
             guard foundations.snapshots != nil else { throw Refusal(.state, "there is no directory for snapshots") }
-            if captures.contains(where: { $0.sandbox == id }) {
-                throw Refusal(.request, "the sandbox is being captured already")
+            if isCaptured(id) { throw Refusal(.request, "the sandbox is being captured already") }
+            if captures.count >= Self.mostCaptures {
+                throw Refusal(.request, "\(captures.count) captures are under way: ask again when one has ended")
             }
             let capture = try Capturing(request, of: sandbox, logs: logs, foundations)
             do throws(SystemError) {
@@ -26,6 +30,22 @@ extension Keeper {
         } catch {
             say(.notCaptured(id: id, error))
         }
+    }
+
+    func isCaptured(_ id: UInt32) -> Bool { captures.contains { $0.sandbox == id } }
+
+    /// Helpers end with the sandbox that they work on, before it is waited for.
+    func endWorkOnEnding() {
+        for id in captures.map(\.sandbox) + [learning?.sandbox].compactMap(\.self) where sandbox(id)?.isEnding ?? true {
+            endWork(on: id, because: "the sandbox was ended")
+        }
+    }
+
+    func endWork(on id: UInt32, because reason: String) {
+        if learning?.sandbox == id { learning = nil }
+        if !isCaptured(id) { return }
+        captures.removeAll { $0.sandbox == id }
+        say(.notCaptured(id: id, Refusal(.snapshot, reason)))
     }
 
     func hearOfCapture(_ id: UInt32) {

@@ -27,6 +27,9 @@ package struct CaptureRequest: Equatable, Sendable {
 
     package static let longestMemo = 32 * 1024
 
+    /// From its start to its end; the sandbox stands still for the first part of that. What takes longer is given up.
+    package static func longestSeconds(memoryMB: UInt32) -> UInt64 { 15 + UInt64(memoryMB) / 64 }
+
     /// What is wrong with it, in words, or nil.
     package func problem() -> String? {
         if memo.utf8.count > Self.longestMemo { return "a memo of \(memo.utf8.count) bytes is too long" }

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import Sandbox
+@testable import Snapshot
 
 /// Runs classic BPF programs as the kernel does, as far as filters of system calls use it.
 struct Machine {
@@ -68,6 +69,16 @@ struct Machine {
             #expect(try verdict(name) == refuse, "\(name)")
         }
         for name in SystemCalls.unknown.flatMap(\.names) { #expect(try verdict(name) == unknown, "\(name)") }
+    }
+
+    /// The filter holds while a capture has a thread make these.
+    @Test func whatACaptureAsksInsideIsAllowedWhateverItsArguments() throws {
+        let always = SystemCalls.allowed.filter { if case .always = $0.condition { true } else { false } }
+        for number in InsideCalls.numbers {
+            let name = try #require(SystemCallProgram.name(of: Int32(number)))
+            #expect(always.contains { $0.names.contains(name) }, "\(name)")
+            #expect(machine.verdict(on: .init(number: UInt32(number))) == allow, "\(name)")
+        }
     }
 
     /// The profile must have looked at every call there is: a row for each, and no call in two rows of different mind.

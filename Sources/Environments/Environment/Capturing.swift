@@ -8,8 +8,10 @@ import Reactor
 package import Wire
 
 extension Environment {
-    /// A capture that takes longer is none.
-    private static let captureLimit: UInt64 = 60_000_000_000
+    /// The warden gives a capture up by itself; this is for one that is silent.
+    private var captureLimit: UInt64 {
+        (CaptureRequest.longestSeconds(memoryMB: function.configuration.memoryMB) + 10) * 1_000_000_000
+    }
     private static let timeToRead: UInt64 = 50_000_000
 
     /// AWS gives the init of a snapshot this long, and more where an event may take more.
@@ -62,8 +64,8 @@ extension Environment {
         do throws(Refusal) {
             let memo = try memo()
             maker.begin(memo)
-            setDeadline(Clock.now + Self.captureLimit) { [unowned self] in
-                fail(.engine("its capture took longer than a minute"))
+            setDeadline(Clock.now + captureLimit) { [unowned self] in
+                fail(.engine("its capture was not heard of in time"))
             }
             engine.warden.capture(
                 CaptureRequest(snapshot: maker.snapshot.name, memo: memo.text), in: sandbox, logs: logEnds)

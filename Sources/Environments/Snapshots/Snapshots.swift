@@ -12,9 +12,20 @@ package final class Snapshots {
     private var all: [ObjectIdentifier: Snapshot] = [:]
     /// Those that wait for their turn: to be initialised takes a processor.
     private var queue: [Snapshot] = []
-    private var atWork = 0
+    private var atWork: [Work] = []
 
-    private static let mostAtWork = 2
+    /// One that is being made, and since when.
+    private final class Work {
+        let snapshot: Snapshot
+        let begunAt = Clock.now
+        init(_ snapshot: Snapshot) { self.snapshot = snapshot }
+    }
+
+    /// So many that have just begun: to be initialised takes a processor. What is still not made after a while waits rather
+    /// than computes, or is slow on purpose: it leaves its place to others, and has one of a larger number of places.
+    private static let mostBegun = 2
+    private static let mostAtWork = 8
+    private static let longestBegun: UInt64 = 10_000_000_000
     private static let mostFailuresInARow = 3
     /// In seconds, before it is tried again.
     private static let pauses: [UInt64] = [1, 10, 60]
@@ -78,16 +89,30 @@ package final class Snapshots {
     }
 
     private func workOn() {
-        while atWork < Self.mostAtWork, !queue.isEmpty { start(queue.removeFirst()) }
+        while hasPlace, let next = queue.firstIndex(where: mayBegin) { start(queue.remove(at: next)) }
+    }
+
+    private var hasPlace: Bool {
+        let now = Clock.now
+        return atWork.count < Self.mostAtWork
+            && atWork.count { now - $0.begunAt < Self.longestBegun } < Self.mostBegun
+    }
+
+    /// A function has one place, however many versions of it there are.
+    private func mayBegin(_ snapshot: Snapshot) -> Bool {
+        !atWork.contains { $0.snapshot.function.name == snapshot.function.name }
     }
 
     private func start(_ snapshot: Snapshot) {
-        let begunAt = Clock.now
-        atWork += 1
-        let maker = Maker(snapshot) { [weak self] result in self?.ended(snapshot, result, begunAt) }
-        if dispatcher.startMaker(maker) != nil { return }
+        let work = Work(snapshot)
+        atWork.append(work)
+        let maker = Maker(snapshot) { [weak self] result in self?.ended(work, result) }
+        if dispatcher.startMaker(maker) != nil {
+            _ = engine.loop.after(Self.longestBegun) { [weak self] in self?.workOn() }
+            return
+        }
         if dispatcher.isClosing { return maker.fail(Refusal(.snapshot, "the engine is shutting down")) }
-        atWork -= 1
+        atWork.removeAll { $0 === work }
         // Others need the room; it has time.
         _ = engine.loop.after(Self.noRoomPause * 1_000_000_000) { [weak self, weak snapshot] in
             guard let self, let snapshot, snapshot.isBeingMade, isKnown(snapshot) else { return }
@@ -98,10 +123,9 @@ package final class Snapshots {
 
     private func isKnown(_ snapshot: Snapshot) -> Bool { all[ObjectIdentifier(snapshot.function)] === snapshot }
 
-    private func ended(
-        _ snapshot: Snapshot, _ result: Result<(SnapshotMemo, CaptureFigures), Refusal>, _ begunAt: UInt64
-    ) {
-        atWork -= 1
+    private func ended(_ work: Work, _ result: Result<(SnapshotMemo, CaptureFigures), Refusal>) {
+        let snapshot = work.snapshot
+        atWork.removeAll { $0 === work }
         defer { workOn() }
         switch result {
         case .success(let (memo, figures)):
@@ -111,7 +135,7 @@ package final class Snapshots {
                 return engine.warden.removeSnapshot(snapshot.name)
             }
             snapshot.failuresInARow = 0
-            snapshot.settle(.ready(Snapshot.Ready(memo, figures, tookUS: (Clock.now - begunAt) / 1000)))
+            snapshot.settle(.ready(Snapshot.Ready(memo, figures, tookUS: (Clock.now - work.begunAt) / 1000)))
             tell(snapshot, nil)
             dispatcher.pools.look(soon: true)
         case .failure(let refusal):

@@ -15,9 +15,6 @@ package final class Capturing {
     package var watched: Int32 { channel.raw }
     package var latest: UInt64 { helper.latest }
 
-    /// Longer than a supervisor waits: this is for a disk that hangs.
-    private static let limit: UInt64 = 120
-
     /// - Parameter logs: the ends that its processes write to, lent until this returns
     package init(
         _ request: CaptureRequest, of sandbox: Sandbox, logs: [Int32], _ foundations: Foundations
@@ -32,7 +29,8 @@ package final class Capturing {
             let ends = try MessageSocket.pair()
             channel = MessageSocket(raw: ends.here)
             let there = MessageSocket(raw: ends.there)
-            helper = try Helper(seconds: Self.limit) {
+            let seconds = CaptureRequest.longestSeconds(memoryMB: sandbox.request.memoryMB)
+            helper = try Helper(seconds: seconds, foundations.endedHelpers) {
                 let answer = Self.run(request, sandbox, identities, foundations)
                 try? there.send(answer.encoded())
             }
@@ -42,10 +40,7 @@ package final class Capturing {
     }
 
     /// What a process that was killed has written of an image is nobody's.
-    deinit {
-        helper.end()
-        _ = try? foundations.clearDrafts()
-    }
+    deinit { helper.end { [foundations] _ in _ = try? foundations.clearDrafts() } }
 
     /// What came of it, when it has.
     package func hear() -> WardenReply? {

@@ -20,7 +20,7 @@ package final class DescribingProcess {
         do throws(SystemError) {
             let file = try MemoryFile.make(named: "snapshot")
             let raw = file.raw
-            helper = try Helper(seconds: Self.limit) {
+            helper = try Helper(seconds: Self.limit, foundations.endedHelpers) {
                 do throws(SystemError) {
                     try Self.closeAll(but: raw)
                     try Files.write(

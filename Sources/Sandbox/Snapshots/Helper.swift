@@ -9,10 +9,13 @@ final class Helper {
     let process: FileDescriptor
     /// On the monotonic clock: who is still at work then is given up.
     let latest: UInt64
+    private let ended: EndedHelpers
     private var isOver = false
 
+    /// - Parameter ended: takes care of it when it was told to end
     /// - Parameter work: runs in the child, in plain Swift; its end is the child's
-    init(seconds: UInt64, _ work: () -> Void) throws(SystemError) {
+    init(seconds: UInt64, _ ended: EndedHelpers, _ work: () -> Void) throws(SystemError) {
+        self.ended = ended
         latest = Clock.now + seconds * 1_000_000_000
         switch try Processes.fork(into: [], cgroup: nil) {
         case .child:
@@ -27,15 +30,13 @@ final class Helper {
 
     deinit { end() }
 
-    /// Ends it now, if it has not ended.
-    /// - Returns: the number that it had
-    @discardableResult
-    func end() -> Int32 {
-        if isOver { return pid }
+    /// Ends it now, if it has not ended. It is not waited for: one that hangs in the kernel would hold up its keeper.
+    /// - Parameter cleanUp: called with the number that it had, when it is gone
+    func end(then cleanUp: @escaping (Int32) -> Void = { _ in }) {
+        if isOver { return cleanUp(pid) }
         isOver = true
         try? Processes.signal(SIGKILL, to: process)
-        _ = try? Processes.wait(for: pid)
-        return pid
+        ended.take(pid, cleanUp)
     }
 
     /// How it has ended; nil as long as it has not.

@@ -7,6 +7,7 @@ package import Wire
 
 package final class LearningProcess {
     package let snapshot: String
+    package let sandbox: UInt32
     private let helper: Helper
     package var watched: Int32 { helper.process.raw }
     package var latest: UInt64 { helper.latest }
@@ -17,10 +18,10 @@ package final class LearningProcess {
         guard let name = sandbox.request.snapshot, let first = sandbox.started.first, first.pid > 0 else {
             throw Refusal(.request, "the sandbox was not restored")
         }
-        snapshot = name
+        (snapshot, self.sandbox) = (name, sandbox.id)
         let guardian = sandbox.pid
         do throws(SystemError) {
-            helper = try Helper(seconds: Self.limit) {
+            helper = try Helper(seconds: Self.limit, foundations.endedHelpers) {
                 try? Self.learn(name, first.pid, (guardian, sandbox.process.raw), foundations)
             }
         } catch {

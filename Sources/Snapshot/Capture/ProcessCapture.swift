@@ -8,12 +8,17 @@ extension Capture {
     /// What cannot be captured for what its threads are, before anything of it is read. And what must hold before a thread
     /// makes a call for us: that its filter is the sandbox's own, the call goes to the kernel, and the stop after it is ours.
     func checkThreads(of stopped: StoppedTree) throws {
+        let ours = try Self.program(of: guardian)
         for process in stopped.processes {
             let pid = process.pid
             let inside = ProcFile.innermost(try ProcFile.values("/proc/\(pid)/status")["NSpid"]?.first)
             if process.hasEnded { throw Refusal(.snapshot, "process \(inside) has ended and has not been waited for") }
             guard process.threads[0].tid == pid else {
                 throw Refusal(.snapshot, "the first thread of process \(inside) has ended")
+            }
+            // What is just being started has pid 1's memory until it executes its program.
+            if try Self.program(of: pid) == ours {
+                throw Refusal(.snapshot, "process \(inside) is just being started")
             }
             for thread in process.threads {
                 let status = try ProcFile.values("/proc/\(pid)/task/\(thread.tid)/status")
@@ -30,6 +35,10 @@ extension Capture {
             }
             try checkLeases(of: pid)
         }
+    }
+
+    private static func program(of pid: Int32) throws -> [UInt64] {
+        try FileDetails(of: try Files.open("/proc/\(pid)/exe", .nameOnly)).identity
     }
 
     private static func mask(_ key: String, _ status: [String: [String]]) -> UInt64 {

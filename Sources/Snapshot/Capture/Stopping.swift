@@ -49,7 +49,7 @@ final class StoppedTree {
     private let namespace: String
 
     /// A thread may wait in the kernel for another (vfork), which is therefore let go on before the next attempt.
-    private static let attempts = 4
+    private static let attempts = 3
     private static let longestAttempt: UInt64 = 1_500_000_000
     private static let pause: UInt32 = 20_000
     private static let mostThreads = 4096

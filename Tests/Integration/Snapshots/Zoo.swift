@@ -46,13 +46,15 @@ enum Zoo {
 
     private static let own = Result { try code(Binaries.zoo) }
 
-    static func deploy(_ subject: String, to server: ServerUnderTest, snapshot: Bool) throws {
+    static func deploy(
+        _ subject: String, as name: String? = nil, to server: ServerUnderTest, snapshot: Bool
+    ) throws {
         let members: [(String, JSON)] = [
             ("runtime", .text("provided")), ("code", try own.get()), ("memory", .integer(512)),
             ("timeout", .integer(10)), ("environment", .object([("ZOO", .text(subject))])),
         ]
         let body = JSON.object(members + (snapshot ? [("snapshot", .bool(true))] : []))
-        let reply = try server.request("PUT", "/v1/functions/\(subject)", body: body.bytes)
+        let reply = try server.request("PUT", "/v1/functions/\(name ?? subject)", body: body.bytes)
         guard reply.status == 201 else { throw Program.Failure(description: "\(subject): \(reply.text)") }
     }
 }

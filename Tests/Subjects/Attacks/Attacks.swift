@@ -3,6 +3,7 @@
 //     attacks list                      the table, one attack a line, columns between tabs
 //     attacks run NAME [KEY=VALUE…]     `held: …` and 0, `through: …` and 10, `left: …` and 0; 70 when it is broken
 //     attacks await                     the same for what a line from the Runtime API's port says
+//     attacks captured NAME             lives on, to be captured: see captured.c; `through: …` when it got through
 //     attacks victim KEY=VALUE…         the host's side: a process and its sockets, to be aimed at
 //
 // It is static, so that it runs in any root. It refuses to run outside a harness; what takes all it can get also wants
@@ -25,6 +26,9 @@ enum Attacks {
         case "victim":
             do { try Victim.serve(Stage(arguments.dropFirst())) } catch { fail("\(error)", 70) }
         case "await": Awaiting.serve()
+        case "captured" where arguments.count > 1:
+            guard environment("MARTLET_ATTACK_HARNESS") == "armed" else { fail("only in the harness", 64) }
+            unsafe exit(Int32(-attack_while_captured(CommandLine.arguments[2], CommandLine.unsafeArgv)))
         case "gained":
             Gained.report()
         default: fail("usage: attacks list | run NAME [KEY=VALUE]... | victim KEY=VALUE...", 64)

@@ -26,6 +26,11 @@ void zoo_leave(void) {
     for (;;) syscall(SYS_exit, 0);
 }
 
+void zoo_wait_for_sharer(void) {
+    if (vfork() == 0)
+        for (;;) syscall(SYS_pause);
+}
+
 uint64_t zoo_auxiliary(uint64_t key) { return getauxval(key); }
 
 // MARK: - Signals

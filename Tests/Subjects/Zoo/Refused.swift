@@ -103,6 +103,29 @@ extension Subject {
                 try send()
             }
         },
+        Subject("lease", "a lease on a file of its own, with the descriptor that it was taken by", refused: "a lease on a")
+        {
+            let file = try leased()
+            // F_GETLEASE
+            return { _ in try expect("its kind", call(__NR_fcntl, file, 1025, 0), is: 1) }
+        },
+        Subject(
+            "lease-without-descriptor", "a lease on a file that is mapped and not open any more", refused: "a lease on "
+        ) {
+            // SIGIO, which the kernel sends to whoever has it, when somebody opens the file.
+            try must("SIG_IGN", call(__NR_rt_sigaction, 29, Buffer(words: [1, 0, 0, 0]), 0, 8))
+            let file = try leased()
+            try must("mmap", call(__NR_mmap, 0, page, 1, 1, file, 0))
+            file.close()
+            return { _ in }
+        },
+        Subject("waits-for-sharer", "a thread that waits for a child with its memory (vfork)", refused: "do not stop") {
+            let worker = try Worker { zoo_wait_for_sharer() }
+            try eventually("a child is there") {
+                try text(of: "/proc/self/task/\(worker.id)/children").isEmpty == false
+            }
+            return { _ in try worker.check() }
+        },
         Subject("filter-of-its-own", "a filter over system calls that the program has put on itself", refused: "filter")
         {
             // swapon is answered with EXDEV; everything else is as it was.
@@ -115,4 +138,12 @@ extension Subject {
             return { _ in try mustFail("swapon", EXDEV, call(__NR_swapon, "/nowhere", 0)) }
         },
     ]
+
+    private static func leased() throws -> Descriptor {
+        let file = try Descriptor(opening: "/tmp/leased", O_RDWR | O_CREAT)
+        try file.write(String(repeating: "x", count: page))
+        // F_SETLEASE, F_WRLCK
+        try must("F_SETLEASE", call(__NR_fcntl, file, 1024, 1))
+        return file
+    }
 }

@@ -20,6 +20,9 @@ long attack_wait(int32_t pid, int32_t flags, int32_t *status);
 /// The child of these two ends at once; the parent learns whether it came to be.
 long attack_clone_away(uint64_t flags);
 long attack_clone3_away(uint64_t flags);
+/// Does what the name says for as long as it lives, for somebody who captures it meanwhile; `again` are the arguments by
+/// which the program comes here once more. Returns when there is no such name.
+long attack_while_captured(const char *name, char *const *again);
 /// Starts `count` threads that do nothing for `seconds`, and says how many came to be.
 long attack_threads(uint32_t count, uint32_t seconds);
 

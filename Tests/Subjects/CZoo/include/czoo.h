@@ -16,6 +16,9 @@ _Noreturn void zoo_leave(void);
 /// The address of the kernel's own page of code, and other words of the auxiliary vector.
 uint64_t zoo_auxiliary(uint64_t key);
 
+/// Has a child that shares the caller's memory and waits for ever, and waits for it, as vfork does; never returns.
+void zoo_wait_for_sharer(void);
+
 // MARK: - Signals
 
 /// Installs a handler that takes notes and returns; `blocked` is one more signal that it holds off, or 0.

@@ -8,42 +8,72 @@ extension Files {
     /// Opens the directory at `path`, with every step of the way looked at. Directories on the way that everybody may
     /// write to must be sticky, as /tmp is; the last one must be writable to its owner alone.
     package static func openTrusted(_ path: String) throws(SystemError) -> FileDescriptor {
+        try openTrusted(path, isOnTheWay: false)
+    }
+
+    /// The same, made first if need be, with those above it.
+    package static func makeTrusted(_ path: String, mode: Int = 0o755) throws(SystemError) -> FileDescriptor {
+        try makeTrusted(path, mode, isOnTheWay: false)
+    }
+
+    private static func makeTrusted(
+        _ path: String, _ mode: Int, isOnTheWay: Bool
+    ) throws(SystemError) -> FileDescriptor {
+        do throws(SystemError) {
+            return try openTrusted(path, isOnTheWay: isOnTheWay)
+        } catch {
+            guard error.code == ENOENT, path.contains(where: { $0 != "/" }) else { throw error }
+        }
+        let parts = path.split(separator: "/").map(String.init)
+        let above = (path.hasPrefix("/") ? "/" : "./") + parts.dropLast().joined(separator: "/")
+        let parent = try makeTrusted(above, 0o755, isOnTheWay: true)
+        do throws(SystemError) {
+            try makeDirectory(parts[parts.count - 1], in: Directory(parent), mode: mode)
+        } catch {
+            // Another engine may have been quicker.
+            if error.code != EEXIST { throw error }
+        }
+        return try openTrusted(path, isOnTheWay: isOnTheWay)
+    }
+
+    private static func openTrusted(_ path: String, isOnTheWay: Bool) throws(SystemError) -> FileDescriptor {
         var rest = path.split(separator: "/").map(String.init)
         var here = try open(path.hasPrefix("/") ? "/" : ".", [.nameOnly, .directory])
-        try check(here, path, "/", isLast: rest.isEmpty)
+        try check(here, path, "/", isOnTheWay: isOnTheWay || !rest.isEmpty)
         var links = 0
         while !rest.isEmpty {
             let name = rest.removeFirst()
             let next = try open(name, in: Directory(here), [.nameOnly, .noFollow])
-            guard try kind(of: next.raw).kind == .link else {
-                try check(next, path, name, isLast: rest.isEmpty)
+            if try check(next, path, name, isOnTheWay: isOnTheWay || !rest.isEmpty) != .link {
                 here = next
                 continue
             }
             links += 1
             guard links <= 40 else { throw SystemError(call: "open", subject: path, code: ELOOP) }
-            guard isTrusted(try kind(of: next.raw).owner) else { throw untrusted(path, name) }
             let target = try readLink(of: next)
-            if target.hasPrefix("/") {
-                here = try open("/", [.nameOnly, .directory])
-            }
+            if target.hasPrefix("/") { here = try open("/", [.nameOnly, .directory]) }
             rest = target.split(separator: "/").map(String.init) + rest
-            if rest.isEmpty { try check(here, path, name, isLast: true) }
+            if rest.isEmpty { try check(here, path, name, isOnTheWay: isOnTheWay) }
         }
         return here
     }
 
     private static func isTrusted(_ owner: UInt32) -> Bool { owner == 0 || owner == Credentials.userID }
 
+    /// A directory or a link that nobody else can change.
+    @discardableResult
     private static func check(
-        _ directory: borrowing FileDescriptor, _ path: String, _ name: String, isLast: Bool
-    ) throws(SystemError) {
-        let about = try kind(of: directory.raw)
-        guard about.kind == .directory else { throw SystemError(call: "open", subject: path, code: ENOTDIR) }
-        let isSticky = about.permissions & 0o1000 != 0
-        guard isTrusted(about.owner), about.permissions & 0o022 == 0 || isSticky && !isLast else {
-            throw untrusted(path, name)
+        _ step: borrowing FileDescriptor, _ path: String, _ name: String, isOnTheWay: Bool
+    ) throws(SystemError) -> Kind {
+        let about = try kind(of: step.raw)
+        guard about.kind == .directory || about.kind == .link else {
+            throw SystemError(call: "open", subject: path, code: ENOTDIR)
         }
+        // Everybody may write to a link, as its permissions say, and nobody can.
+        let isSticky = about.permissions & 0o1000 != 0
+        let isClosed = about.kind == .link || about.permissions & 0o022 == 0 || isSticky && isOnTheWay
+        guard isTrusted(about.owner), isClosed else { throw untrusted(path, name) }
+        return about.kind
     }
 
     private static func untrusted(_ path: String, _ name: String) -> SystemError {

@@ -27,10 +27,10 @@ package struct Workplace: Sendable {
     package init(path: String) throws(Refusal) {
         self.path = path
         do throws(SystemError) {
+            // It is root's alone, and so is all that is in it, which may be named by its path.
+            _ = try Files.makeTrusted(path, mode: 0o700)
             // The last thing that is made stands for all of it.
             if !Files.exists("\(stage)/\(Self.newRoot)") { try make() }
-            // And so is all that is in it, and may be named by its path.
-            _ = try Files.openTrusted(path)
         } catch {
             throw Refusal(
                 .state,
@@ -49,7 +49,6 @@ package struct Workplace: Sendable {
     }
 
     private func make() throws(SystemError) {
-        try Files.makeDirectories(path, mode: 0o700)
         for index in 0..<Self.lowerCount { try Files.makeDirectories("\(stage)/\(Self.lower(index))") }
         try Files.makeDirectories("\(stage)/\(Self.newRoot)")
     }

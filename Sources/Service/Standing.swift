@@ -50,8 +50,7 @@ package struct Standing: ~Copyable {
     /// The directories of the engine's own user, below the state directory, which is root's alone.
     private static func makePlaces(_ settings: ServiceSettings) throws(Refusal) {
         do throws(SystemError) {
-            try Files.makeDirectories(settings.engine.state)
-            let state = try Files.openTrusted(settings.engine.state)
+            let state = try Files.makeTrusted(settings.engine.state)
             for name in ["functions", "logs", "passing"] {
                 do throws(SystemError) {
                     try Files.makeDirectory(name, in: Directory(state), mode: 0o700)
@@ -71,6 +70,8 @@ package struct Standing: ~Copyable {
         do throws(SystemError) {
             let slash = path.lastIndex(of: "/")
             let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+            // The run directory is root's alone; another place may be whoever's.
+            if parent == settings.run { _ = try Files.makeTrusted(parent) }
             try Files.makeDirectories(parent, mode: 0o755)
             let directory = try Files.open(parent, .directory)
             // Other commands make the run directory root's alone: who may use the socket has to get there.

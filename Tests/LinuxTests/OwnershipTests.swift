@@ -22,15 +22,18 @@ import Testing
     @Test func aDirectoryIsRemovedWhenItsOwnerIsGoneAndNotBefore() throws {
         let parent = try open()
         let owned = try LockedDirectory(in: Directory(parent)) { "d\($0)" }
-        #expect(!LockedDirectory.removeAbandoned(in: parent) { _ in true })
-        #expect(Files.exists(owned.name, in: Directory(parent)))
+        let isClear = LockedDirectory.removeAbandoned(in: parent) { _ in true }
+        #expect(!isClear)
+        #expect(Files.exists("\(place.path)/d0"))
         // Nor does another owner get its name.
         let other = try LockedDirectory(in: Directory(parent)) { "d\($0)" }
-        #expect(other.name == "d1")
+        let name = other.name
+        #expect(name == "d1")
         _ = consume owned
         _ = consume other
-        #expect(LockedDirectory.removeAbandoned(in: parent) { _ in true })
-        #expect(try Files.names(in: parent) == [])
+        let isClearNow = LockedDirectory.removeAbandoned(in: parent) { _ in true }
+        #expect(isClearNow)
+        #expect(try Files.names(in: place.path) == [])
     }
 
     @Test func aTreeIsRemovedAndWhatItsLinksLeadToStays() throws {
@@ -69,12 +72,15 @@ import Testing
     @Test func aPathThatOthersCanChangeIsNotTrusted() throws {
         try Files.makeDirectories("\(place.path)/own/state")
         _ = try Files.openTrusted("\(place.path)/own/state")
+        _ = try Files.makeTrusted("\(place.path)/own/more/below")
         // The last one, and one on the way.
-        for (path, mode) in [("own/state", 0o770), ("own/state", 0o1777), ("own", 0o757)] as [(String, mode_t)] {
+        for (path, mode) in [("own/state", 0o770), ("own", 0o757), ("own/state", 0o757)] as [(String, mode_t)] {
             #expect(unsafe chmod("\(place.path)/\(path)", mode) == 0)
             #expect(throws: SystemError.self, "\(path) \(mode)") {
                 _ = try Files.openTrusted("\(place.path)/own/state")
             }
+            #expect(throws: SystemError.self) { _ = try Files.makeTrusted("\(place.path)/own/state/new/x") }
+            #expect(!Files.exists("\(place.path)/own/state/new"))
             #expect(unsafe chmod("\(place.path)/\(path)", 0o755) == 0)
         }
         // Nobody but root and the owner of an entry can exchange that in a sticky directory.

@@ -18,8 +18,7 @@ package struct ImageStore: ~Copyable {
     /// is not used: what is in it steers what root does.
     package init(path: String) throws(Refusal) {
         do throws(SystemError) {
-            if !Files.exists(path) { try Self.make(path) }
-            let place = try Files.openTrusted(path)
+            let place = try Files.makeTrusted(path, mode: 0o700)
             let about = try FileDetails(of: place)
             guard about.user == Credentials.userID, about.mode & 0o077 == 0 else {
                 throw SystemError(call: "open", subject: "\(path), which is not our own alone", code: EPERM)
@@ -27,15 +26,6 @@ package struct ImageStore: ~Copyable {
             held = try Files.open(".", in: Directory(place), .directory)
         } catch {
             throw Refusal(.state, "cannot keep snapshots: \(error)")
-        }
-    }
-
-    private static func make(_ path: String) throws(SystemError) {
-        do throws(SystemError) {
-            try Files.makeDirectory(path, mode: 0o700)
-        } catch {
-            // Another engine of this state directory may have been quicker.
-            if error.code != EEXIST { throw error }
         }
     }
 

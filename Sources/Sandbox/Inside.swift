@@ -120,7 +120,12 @@ struct Inside: ~Copyable {
             Files.setCreationMask(0o022)
             try Privileges.setLimits(waived: waived)
         }
+        // Before there is anybody who has it from pid 1.
+        if !without.contains(.procMasks) {
+            try log.step("audit identity") { () throws(SystemError) in try KernelSettings.setAuditIdentity() }
+        }
         if let restoration = plan.restoration { return try setUp(for: restoration) }
+        try closeSettings()
         // Without no_new_privs, an experiment, only who still has rights may install a filter.
         if without.contains(.noNewPrivileges) { try filterCalls() }
         try log.step("drop privileges") { () throws(SystemError) in try Privileges.drop(without: without) }
@@ -137,6 +142,14 @@ struct Inside: ~Copyable {
             both.add(try Network.listen(port: RuntimeListener.port))
             both.add(try Network.listen(name: RuntimeListener.name))
             return both
+        }
+    }
+
+    /// After the last namespace of the sandbox, and as long as pid 1 is root inside.
+    mutating func closeSettings() throws(Refusal) {
+        let without = without
+        try log.step("forbid namespaces, close /proc/sys") { () throws(SystemError) in
+            try KernelSettings.close(without: without)
         }
     }
 

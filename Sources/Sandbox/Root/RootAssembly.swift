@@ -22,6 +22,7 @@ struct RootAssembly: ~Copyable {
             try Mounts.make("proc", attributes: Self.quiet | .noExecution)
         }
         // Overlays are named by path, and the stage is out of reach once the root is another.
+        let task = try log.step("own inodes for the code") { () throws(SystemError) in try ownCode(without) }
         let opt = try log.step("merge layers") { () throws(SystemError) in try mergeLayers(without) }
         try log.step("enter the root") { () throws(SystemError) in try enter(without) }
         // From here on paths are the sandbox's own: no link within its root can lead a mount elsewhere.
@@ -43,40 +44,67 @@ struct RootAssembly: ~Copyable {
             try Mounts.attach(tmp, at: "/tmp")
         }
         try log.step("mount code and layers") { () throws(SystemError) in
-            try code.forEach { (_, code) throws(SystemError) in try Mounts.attach(code, at: "/var/task") }
-            let attach = { (_: Int, mount: borrowing FileDescriptor) throws(SystemError) in
-                try Mounts.attach(mount, at: "/opt")
-            }
-            if opt.count > 0 { try opt.forEach(attach) } else { try layers.forEach(attach) }
+            try Self.attach(task, or: code, at: "/var/task")
+            try Self.attach(opt, or: layers, at: "/opt")
         }
     }
 
     /// As many as ext4 gives by default: one for each 16 KB.
     private static let inodesPerMB: UInt64 = 64
 
-    /// Makes the root the root. One that lacks mount points is merged with the skeleton first.
+    /// Directories that sandboxes share are shown through an overlay, whose inodes are the sandbox's own: what the kernel
+    /// keeps for an inode (locks, leases, watches) is then seen by nobody else, neither by another sandbox nor by the
+    /// host, and pages of the files are shared all the same. An overlay can only be read where it has no upper directory.
+    private static func ownsInodes(_ without: [Measure]) -> Bool {
+        !without.contains(.ownInodes) && !without.contains(.readOnly)
+    }
+
+    /// Makes the root the root. One that lacks mount points is merged with the skeleton.
     private borrowing func enter(_ without: [Measure]) throws(SystemError) {
-        guard skeleton.count > 0 else {
+        let hasSkeleton = skeleton.count > 0
+        guard hasSkeleton || Self.ownsInodes(without) else {
             try Mounts.attach(root, at: Workplace.newRoot)
             return try Mounts.becomeRoot(root)
         }
-        let (top, bottom) = (Workplace.lower(SandboxRequest.mostLayers), Workplace.lower(SandboxRequest.mostLayers + 1))
-        try skeleton.forEach { (_, skeleton) throws(SystemError) in try Mounts.attach(skeleton, at: top) }
-        try Mounts.attach(root, at: bottom)
-        let merged = try Self.overlay([top, bottom], without)
+        try skeleton.forEach { (_, skeleton) throws(SystemError) in
+            try Mounts.attach(skeleton, at: Workplace.lowerSkeleton)
+        }
+        try Mounts.attach(root, at: Workplace.lowerRoot)
+        let lower =
+            hasSkeleton ? [Workplace.lowerSkeleton, Workplace.lowerRoot] : [Workplace.lowerRoot, Workplace.empty]
+        let merged = try Self.overlay(lower, without)
         try Mounts.attach(merged, at: Workplace.newRoot)
         try Mounts.becomeRoot(merged)
     }
 
-    /// More than one layer: an overlay, a later layer over an earlier one. Overlayfs names the highest first. One layer
-    /// or none: nothing to merge.
+    private borrowing func ownCode(_ without: [Measure]) throws(SystemError) -> Descriptors {
+        guard code.count > 0, Self.ownsInodes(without) else { return Descriptors(owning: []) }
+        try code.forEach { (_, code) throws(SystemError) in try Mounts.attach(code, at: Workplace.lowerCode) }
+        let merged = try Self.overlay([Workplace.lowerCode, Workplace.empty], without)
+        return Descriptors(owning: [merged.release()])
+    }
+
+    /// An overlay of all layers, a later one over an earlier one. Overlayfs names the highest first.
     private borrowing func mergeLayers(_ without: [Measure]) throws(SystemError) -> Descriptors {
-        guard layers.count > 1 else { return Descriptors(owning: []) }
+        guard layers.count > 1 || (layers.count == 1 && Self.ownsInodes(without)) else {
+            return Descriptors(owning: [])
+        }
         try layers.forEach { (index, layer) throws(SystemError) in
             try Mounts.attach(layer, at: Workplace.lower(index))
         }
-        let names = (0..<layers.count).reversed().map(Workplace.lower)
+        var names = (0..<layers.count).reversed().map(Workplace.lower)
+        if names.count == 1 { names.append(Workplace.empty) }
         return Descriptors(owning: [try Self.overlay(names, without).release()])
+    }
+
+    /// One mount or none: the merged one where there is one.
+    private static func attach(
+        _ merged: borrowing Descriptors, or plain: borrowing Descriptors, at place: String
+    ) throws(SystemError) {
+        let attach = { (_: Int, mount: borrowing FileDescriptor) throws(SystemError) in
+            try Mounts.attach(mount, at: place)
+        }
+        if merged.count > 0 { try merged.forEach(attach) } else { try plain.forEach(attach) }
     }
 
     private static func overlay(_ lower: [String], _ without: [Measure]) throws(SystemError) -> FileDescriptor {

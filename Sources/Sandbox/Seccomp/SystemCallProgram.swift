@@ -44,6 +44,12 @@ package enum SystemCallProgram {
             let rule = try number(of: name)
             try check(name, unsafe seccomp_rule_add_array(context, errno(ENOSYS), rule, 0, nil))
         }
+        for rule in SystemCalls.answered {
+            let comparison = masked(rule.argument, rule.bits, rule.value)
+            let call = try number(of: rule.name)
+            try check(
+                rule.name, unsafe seccomp_rule_add_array(context, errno(rule.code), call, 1, [comparison]))
+        }
         let tree = NumberTree(
             allowed: always, newest: UInt32(try number(of: newest)), unknown: errno(ENOSYS), allow: allowed)
         return tree.program.flatMap(\.bytes) + (try unsafe export(context))

@@ -26,3 +26,19 @@ package struct SystemCallGroup: Sendable {
     /// An `int` argument: the upper half of the register may hold anything.
     static let int: UInt64 = 0xffff_ffff
 }
+
+/// A call with such an argument does nothing, and is answered with this code.
+package struct SystemCallAnswer: Sendable {
+    package let reason: String
+    package let name: String
+    package let argument: UInt32
+    package let bits: UInt64
+    package let value: UInt64
+    /// Zero: as if it had been done.
+    package let code: Int32
+
+    package init(_ reason: String, _ name: String, argument: UInt32, bits: UInt64, value: UInt64, code: Int32) {
+        (self.reason, self.name, self.argument, self.bits) = (reason, name, argument, bits)
+        (self.value, self.code) = (value, code)
+    }
+}

@@ -1,14 +1,19 @@
 // What code inside a sandbox may ask of the kernel. Each group says who needs it. A call that stands neither here nor in
 // SystemCallsRefused fails a test; a call newer than both is answered with ENOSYS, and C libraries then use an older one.
 
+import Glibc
+
 package enum SystemCalls {
     package static let allowed: [SystemCallGroup] = [
         .init(
             "every program: bytes in and out",
             """
             read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek sendfile splice tee vmsplice
-            copy_file_range readahead fadvise64
+            copy_file_range readahead
             """),
+        .init(
+            "every program: how a file will be read, but not that its pages shall leave the memory", "fadvise64",
+            when: .oneOf(argument: 3, bits: SystemCallGroup.int, values: [0, 1, 2, 3, 5])),
         .init(
             "every program: opening, looking at and closing files",
             """
@@ -33,9 +38,13 @@ package enum SystemCalls {
         .init(
             "every program: memory",
             """
-            brk mmap munmap mprotect mremap madvise process_madvise msync mincore mlock mlock2 munlock mlockall
-            munlockall memfd_create remap_file_pages membarrier get_mempolicy pkey_alloc pkey_free pkey_mprotect
+            brk munmap mprotect mremap madvise process_madvise msync mincore mlock mlock2 munlock mlockall
+            munlockall remap_file_pages membarrier get_mempolicy pkey_alloc pkey_free pkey_mprotect
             """),
+        .init("every program: memory, none of it huge", "mmap", when: .clear(argument: 3, bits: hugeMapping)),
+        .init(
+            "runtimes: files in memory, none of it huge", "memfd_create",
+            when: .clear(argument: 1, bits: hugeMemoryFile)),
         .init(
             "every program: signals",
             """
@@ -88,9 +97,6 @@ package enum SystemCalls {
             "clients and servers: Unix and Internet sockets", "socket",
             when: .oneOf(argument: 0, bits: SystemCallGroup.int, values: [unixFamily, ipv4Family, ipv6Family])),
         .init(
-            "the C library lists interfaces and addresses through the routing netlink", "socket",
-            when: .equal(first: (argument: 0, value: netlinkFamily), second: (argument: 2, value: routingProtocol))),
-        .init(
             "runtimes: pairs of Unix sockets", "socketpair",
             when: .oneOf(argument: 0, bits: SystemCallGroup.int, values: [unixFamily])),
         .init(
@@ -102,9 +108,12 @@ package enum SystemCalls {
         .init(
             "older programs: System V and POSIX queues, in an IPC namespace of their own",
             """
-            shmget shmat shmctl shmdt semget semop semctl semtimedop msgget msgsnd msgrcv msgctl mq_open mq_unlink
+            shmat shmctl shmdt semget semop semctl semtimedop msgget msgsnd msgrcv msgctl mq_open mq_unlink
             mq_timedsend mq_timedreceive mq_notify mq_getsetattr
             """),
+        .init(
+            "older programs: System V's shared memory, none of it huge", "shmget",
+            when: .clear(argument: 2, bits: hugeSegment)),
         .init("cryptography", "getrandom"),
         .init(
             "programs that put themselves into a narrower sandbox",
@@ -117,6 +126,31 @@ package enum SystemCalls {
             when: .oneOf(argument: 1, bits: SystemCallGroup.int, values: otherRequests)),
     ]
 
+    /// What is refused of the calls above with an answer of its own, so that a program goes on as it does on a host that
+    /// lacks the same.
+    package static let answered: [SystemCallAnswer] = [
+        .init(
+            "huge pages are of a pool of the host's, and no limit of memory counts them: as if the pool were empty",
+            "mmap", argument: 3, bits: hugeMapping, value: hugeMapping, code: ENOMEM),
+        .init(
+            "the same", "memfd_create", argument: 1, bits: hugeMemoryFile, value: hugeMemoryFile, code: ENOMEM),
+        .init("the same", "shmget", argument: 2, bits: hugeSegment, value: hugeSegment, code: ENOMEM),
+        .init(
+            """
+            what the kernel answers there waits unread in its own memory, which nothing counts, for as long as the sender \
+            likes: 3 GB with 500 sockets. C libraries go on without; Node then finds no interface, where another answer \
+            would be an exception
+            """, "socket", argument: 0, bits: SystemCallGroup.int, value: netlinkFamily, code: ENOSYS),
+        .init(
+            "whoever sends a shared file's pages out of memory can see who fetches them again: advice, and not taken",
+            "fadvise64", argument: 3, bits: SystemCallGroup.int, value: 4, code: 0),
+    ]
+
+    /// MAP_HUGETLB, MFD_HUGETLB, SHM_HUGETLB
+    private static let hugeMapping: UInt64 = 0x40000
+    private static let hugeMemoryFile: UInt64 = 0x4
+    private static let hugeSegment: UInt64 = 0o4000
+
     private static let fileType: UInt64 = 0o170000
     private static let pipeType: UInt64 = 0o010000
     private static let plainType: UInt64 = 0o100000
@@ -126,7 +160,6 @@ package enum SystemCalls {
     private static let ipv4Family: UInt64 = 2
     private static let ipv6Family: UInt64 = 10
     private static let netlinkFamily: UInt64 = 16
-    private static let routingProtocol: UInt64 = 0
 
     /// CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET.
     private static let namespaceFlags: UInt64 = 0x7e02_0000

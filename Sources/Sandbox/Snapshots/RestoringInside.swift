@@ -30,6 +30,7 @@ extension Inside {
             try FileDescriptor.duplicate(time.raw, onto: Restoration.timeDescriptor, closeOnExec: true)
             try Processes.setDumpable(false)
         }
+        try closeSettings()
         try log.step("drop privileges") { () throws(SystemError) in try Privileges.dropAllButRestoring() }
         try log.step("die with the keeper, again") { () throws(SystemError) in try Processes.dieWithParent() }
         try log.step("filter system calls") { () throws(SystemError) in try SystemCallFilter.install(filter) }

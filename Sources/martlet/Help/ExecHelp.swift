@@ -31,8 +31,8 @@ extension Help {
 
         for experiments on isolation
           --without MEASURE  takes one measure away: seccomp, capabilities, no-new-privileges, network-namespace,
-                             ipc-namespace, host-name-namespace, cgroup-namespace, read-only, proc-masks, nosuid,
-                             closed-descriptors. Never for code you do not trust.
+                             ipc-namespace, host-name-namespace, cgroup-namespace, namespace-limits, read-only,
+                             own-inodes, proc-masks, nosuid, closed-descriptors. Never for code you do not trust.
 
         exit status
           the command's own, or 128 and the number of the signal that ended it

@@ -4,7 +4,9 @@
 extension Attack {
     /// Nil when bubblewrap holds this attack.
     var getsThroughBubblewrapBecause: String? {
-        if case .without(["seccomp"]) = control, !Self.withoutAnotherArchitecture.contains(name) {
+        if case .without(let measures) = control, measures.contains("seccomp"),
+            Set(measures).isSubset(of: ["seccomp", "namespace-limits"]), !Self.withoutAnotherArchitecture.contains(name)
+        {
             return "it filters no system calls"
         }
         if options.contains("--timeout") || (theme == "resources" && name != "tmp-filled") {
@@ -23,10 +25,27 @@ extension Attack {
         ("it passes on what is open", ["host-file-by-inherited-descriptor"]),
         ("it keeps the host's name", ["host-name-seen"]),
         (
+            "it leaves the making of namespaces open",
+            ["namespaces-past-the-filter", "namespaces-past-the-filter-as-root"]
+        ),
+        (
             "its own process inside belongs to the same user and can be looked into",
             ["host-environment", "process-memory-opened", "sandbox-init-traced"]
         ),
-        ("it masks little of /proc", ["keys-read"]),
+        (
+            "it masks little of /proc",
+            [
+                "keys-read", "memory-statistics-read", "configuration-read", "pressure-read",
+                "boot-identity-read", "audit-identity-written",
+            ]
+        ),
+        (
+            "it shows the host's own files, and where they are",
+            [
+                "root-lock-seen", "code-lock-seen", "layer-lock-seen", "root-watched", "code-watched", "layer-watched",
+                "cached-pages-probed", "host-paths-seen",
+            ]
+        ),
         ("these sockets are in no namespace", ["vsock-bound"]),
     ]
 }

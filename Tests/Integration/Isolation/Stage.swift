@@ -28,7 +28,10 @@ final class Stage: Sendable {
         try Self.furnish(directory, token)
 
         let aims = ["token=\(token)", "secret=\(directory)/secret", "socket=\(directory)/socket"]
-        var program = Program([Binaries.attacks, "victim"] + aims + ["capable=\(directory)/layer/capable-attacks"])
+        let shared = ["root", "code", "layer"].map { "\(directory)/\($0)/shared" }.joined(separator: ",")
+        var program = Program(
+            [Binaries.attacks, "victim"] + aims
+                + ["capable=\(directory)/layer/capable-attacks", "shared=\(shared)"])
         program.environment["TOKEN"] = token
         victim = try program.start()
         let said = try victim.firstLine().split(separator: " ").map(String.init)
@@ -47,6 +50,7 @@ final class Stage: Sendable {
             try HostFiles.makeDirectory("\(directory)/\(name)")
             // So that only the mount's being read-only keeps anybody from writing.
             try HostFiles.makeDirectory("\(directory)/\(name)/writable", mode: 0o777)
+            try HostFiles.write(token, to: "\(directory)/\(name)/shared", mode: 0o644)
         }
         let places = ["proc", "dev", "sys", "tmp", "etc", "opt", "run", "var", "var/task", "var/tmp"]
         for name in places { try HostFiles.makeDirectory("\(directory)/root/\(name)") }
@@ -69,7 +73,11 @@ final class Stage: Sendable {
         var status = stat()
         unsafe stat(directory, &status)
         let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return ["hostname=\(host)", "disk=\(status.st_dev)"]
+        let boot = HostProcesses.text("/proc/sys/kernel/random/boot_id") ?? ""
+        return [
+            "hostname=\(host)", "disk=\(status.st_dev)", "boot=\(trimmed(boot))",
+            "place=\(directory.split(separator: "/").last ?? "")",
+        ]
     }
 }
 

@@ -34,6 +34,8 @@ enum Measure: String {
     case ipcNamespace = "ipc-namespace"
     case hostNameNamespace = "host-name-namespace"
     case cgroupNamespace = "cgroup-namespace"
+    case namespaceLimits = "namespace-limits"
+    case ownInodes = "own-inodes"
     case readOnly = "read-only"
     case procMasks = "proc-masks"
     case closedDescriptors = "closed-descriptors"
@@ -78,7 +80,8 @@ struct Attack: Sendable {
     }
 
     static let themes: [(name: String, attacks: [Attack])] = [
-        ("host files", hostFiles), ("own files", ownFiles), ("processes", processes), ("mounts", mounts),
+        ("host files", hostFiles), ("own files", ownFiles), ("shared inodes", sharedInodes), ("processes", processes),
+        ("mounts", mounts),
         ("namespaces", namespaces), ("sockets", sockets), ("kernel calls", kernelCalls),
         ("kernel files", kernelFiles), ("privilege", privilege), ("devices", devices), ("resources", resources),
         ("escapees", escapees),

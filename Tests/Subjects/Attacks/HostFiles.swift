@@ -128,6 +128,64 @@ extension Attack {
             body: { _ in try judgeMaking("/opt/writable") }),
     ]
 
+    /// What the kernel keeps for an inode must not be a way from one sandbox to another, or to the host.
+    static let sharedInodes: [Attack] =
+        [("root", "/shared"), ("code", "/var/task/shared"), ("layer", "/opt/shared")].flatMap { name, path in
+            [
+                Attack(
+                    "\(name)-lock-seen", "Sees by a lock on a file of the \(name) who else uses it.",
+                    .without([.ownInodes])
+                ) { _ in
+                    let file = openFile(path)
+                    guard file >= 0 else { throw Broken("\(path): \(Errno(file))") }
+                    defer { closeFile(file) }
+                    let locked = call(__NR_flock, file, LOCK_SH | LOCK_NB)
+                    return locked == -Int(EWOULDBLOCK)
+                        ? .through("somebody else has locked \(path)") : .held("nobody's lock on \(path) is seen")
+                },
+                Attack(
+                    "\(name)-watched", "Learns by inotify when others open a file of the \(name).",
+                    .without([.ownInodes])
+                ) { _ in
+                    let watch = call(__NR_inotify_init1, O_NONBLOCK)
+                    guard watch >= 0 else { throw Broken("inotify_init1: \(Errno(watch))") }
+                    defer { closeFile(watch) }
+                    let added = call(__NR_inotify_add_watch, watch, path, 0x20)
+                    guard added >= 0 else { throw Broken("watching \(path): \(Errno(added))") }
+                    let events = Buffer(4096)
+                    for _ in 0..<100 {
+                        if call(__NR_read, watch, events, events.count) > 0 { return .through("\(path) was opened") }
+                        usleep(10_000)
+                    }
+                    return .held("nobody seems to open \(path)")
+                },
+            ]
+        } + [
+            Attack(
+                "cached-pages-probed", "Asks for a page of a file only if it is in memory: who has read it?",
+                .without([.ownInodes])
+            ) { _ in
+                let file = openFile("/shared")
+                guard file >= 0 else { throw Broken("/shared: \(Errno(file))") }
+                defer { closeFile(file) }
+                let page = Buffer(64)
+                let vector = unsafe [UInt64(UInt(bitPattern: page.address)), 64]
+                // RWF_NOWAIT
+                let result = call(__NR_preadv2, file, vector, 1, 0, 0, 8)
+                return try judge("preadv2", result, reached: [EAGAIN], held: Reasons.refused + [EOPNOTSUPP])
+            },
+            Attack(
+                "cached-pages-dropped", "Sends pages of a shared file out of memory, to see who fetches them again.",
+                .without([.seccomp])
+            ) { _ in
+                // The kernel would look for the file first.
+                let result = call(__NR_fadvise64, -1, 0, 0, 4)
+                return result == -Int(EBADF)
+                    ? .through("posix_fadvise reached the kernel")
+                    : result == 0 ? .held("answered without being done") : try judge("posix_fadvise", result)
+            },
+        ]
+
     private static func judgeMaking(_ directory: String) throws -> Finding {
         let path = directory + "/made"
         let file = openFile(path, O_CREAT | O_EXCL | O_WRONLY)

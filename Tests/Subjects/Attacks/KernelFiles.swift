@@ -12,6 +12,32 @@ extension Attack {
         reading("slabs-read", "/proc/slabinfo", "what the kernel keeps how many of"),
         reading("page-flags-read", "/proc/kpageflags", "every page on the host"),
         reading("kernel-memory-read", "/proc/kcore", "all memory", needs: [.machine]),
+        // Which of them a kernel has is its own choice.
+        readingAny(
+            "memory-statistics-read", ["/proc/vmstat", "/proc/zoneinfo", "/proc/buddyinfo"],
+            "what the host's memory does, event by event"),
+        readingAny("pressure-read", ["/proc/pressure/cpu", "/proc/schedstat"], "how others make the host wait"),
+        readingAny("configuration-read", ["/proc/config.gz", "/proc/modules"], "what the kernel is made of"),
+        Attack("boot-identity-read", "Reads the number that all sandboxes of a host would have in common.", .outside) {
+            stage in
+            try seek(stage.text("boot"), at: "/proc/sys/kernel/random/boot_id")
+        },
+        Attack(
+            "audit-identity-written", "Chooses the name that the host's audit log knows it by.", .without([.procMasks])
+        ) {
+            _ in
+            let file = openFile("/proc/self/loginuid", O_WRONLY)
+            guard file >= 0 else { return try judge("opening it", file, held: Reasons.absent) }
+            let own = "\(getuid())"
+            return try judge(
+                "choosing a name", call(__NR_write, file, own, own.utf8.count), held: Reasons.refused)
+        },
+        Attack(
+            "host-paths-seen", "Learns from the table of mounts where the host keeps what is mounted.",
+            .without([.ownInodes])
+        ) { stage in
+            try seek(stage.text("place"), at: "/proc/self/mountinfo")
+        },
         Attack("kernel-log-opened", "Opens /proc/kmsg, and takes the kernel's log from whoever reads it.", .outside) {
             _ in
             try judgeOpening("/proc/kmsg")
@@ -72,6 +98,18 @@ extension Attack {
             case .success(""): .held("\(path) is empty")
             case .success: .through("read \(path)")
             case .failure(let reason): try judge("reading \(path)", -Int(reason.code), held: Reasons.absent)
+            }
+        }
+    }
+
+    private static func readingAny(_ name: String, _ paths: [String], _ what: String) -> Attack {
+        Attack(name, "Reads \(paths.joined(separator: ", ")): \(what).", .outside) { _ in
+            try first(of: paths) { path in
+                switch contents(of: path) {
+                case .success(""): .held("\(path) is empty")
+                case .success: .through("read \(path)")
+                case .failure(let reason): try judge("reading \(path)", -Int(reason.code), held: Reasons.absent)
+                }
             }
         }
     }

@@ -10,13 +10,15 @@ extension Attack {
         ("user", 0x1000_0000), ("pid", 0x2000_0000), ("network", 0x4000_0000),
     ]
     private static let user: UInt64 = 0x1000_0000
+    /// Two walls, each of which holds alone: no call asks for a namespace, and the kernel would make none.
+    private static let unlimited: [Measure] = [.seccomp, .namespaceLimits]
 
     static let namespaces: [Attack] =
         kinds.map { kind in
             // Only a user namespace may be made without privilege.
             Attack(
                 "unshare-\(kind.name)", "Moves into a new \(kind.name) namespace.",
-                .without(kind.flag == user ? [.seccomp] : [.seccomp, .capabilities])
+                .without(unlimited + (kind.flag == user ? [] : [.capabilities]))
             ) { _ in try judge("unshare", callInChild { call(__NR_unshare, Int(kind.flag)) }) }
         }
         // clone keeps the exit signal where the flag of time namespaces would be.
@@ -26,17 +28,44 @@ extension Attack {
                 kind.flag == user
                     ? "Starts a process in a new user namespace."
                     : "Starts a process in a new \(kind.name) namespace, by way of a new user namespace.",
-                .without([.seccomp])
+                .without(unlimited)
             ) { _ in try judge("clone", attack_clone_away(kind.flag | user)) }
         }
         + [
-            Attack("clone3-namespaces", "Asks clone3, whose flags no filter can see.", .without([.seccomp])) { _ in
+            Attack(
+                "namespaces-past-the-filter", "Makes a namespace of each kind where the filter does not see it.",
+                .without([.namespaceLimits]), options: ["--without", "seccomp"]
+            ) { _ in
+                try first(of: kinds) { kind in
+                    let result = try callInChild { call(__NR_unshare, Int(kind.flag | user)) }
+                    return try judge("unshare \(kind.name)", result, held: Reasons.refused + [ENOSPC])
+                }
+            },
+            Attack(
+                "namespaces-past-the-filter-as-root",
+                "The same with every capability that a hole in the kernel could give inside.",
+                .without([.namespaceLimits]), options: ["--without", "seccomp", "--without", "capabilities"]
+            ) { _ in
+                try first(of: kinds) { kind in
+                    let result = try callInChild { call(__NR_unshare, Int(kind.flag)) }
+                    return try judge("unshare \(kind.name)", result, held: [ENOSPC, EPERM])
+                }
+            },
+            Attack(
+                "namespace-limit-raised", "Raises the limit of its own user namespace.",
+                .without([.procMasks, .capabilities]), options: ["--without", "seccomp"]
+            ) { _ in
+                let file = openFile("/proc/sys/user/max_user_namespaces", O_WRONLY)
+                guard file >= 0 else { return try judge("opening the limit", file, held: Reasons.absent) }
+                return try judge("raising the limit", call(__NR_write, file, "9", 1), held: Reasons.refused)
+            },
+            Attack("clone3-namespaces", "Asks clone3, whose flags no filter can see.", .without(unlimited)) { _ in
                 try first(of: kinds) { kind in
                     try judge("clone3 \(kind.name)", attack_clone3_away(kind.flag | user))
                 }
             },
             Attack(
-                "unshare-and-become-root", "Becomes root in a user namespace of its own.", .without([.seccomp])
+                "unshare-and-become-root", "Becomes root in a user namespace of its own.", .without(unlimited)
             ) { _ in
                 let uid = Int(getuid())
                 let result = try callInChild {

@@ -51,6 +51,29 @@ extension Attack {
             guard file >= 0 else { return try judge("memfd_create", file) }
             return try fill(file, megabytes: 256)
         },
+        // Huge pages are of a pool that no limit of memory counts. Each asks for something impossible with them, so that
+        // what the kernel would answer tells whether it was asked.
+        Attack("huge-pages-mapped", "Maps huge pages of the host's pool.", .without([.seccomp])) { _ in
+            let result = call(__NR_mmap, 0, 2 << 20, 3, 0x40002, -1, 0)
+            return try judge("mmap", result, reached: [EBADF], held: [ENOMEM, EPERM])
+        },
+        Attack("huge-memory-file", "Makes a file of huge pages.", .without([.seccomp])) { _ in
+            let result = call(__NR_memfd_create, "attack", 0x104)
+            return try judge("memfd_create", result, reached: [EINVAL], held: [ENOMEM, EPERM])
+        },
+        Attack("huge-segment", "Makes a segment of huge pages.", .without([.seccomp])) { _ in
+            let result = call(__NR_shmget, 0, 0, 0o5600)
+            return try judge("shmget", result, reached: [EINVAL], held: [ENOMEM, EPERM])
+        },
+        Attack(
+            "sockets-filled", "Lets 128 MB wait in sockets where 128 MB are given in all.",
+            .waiving("memory"), needs: [.limits], options: small, endings: [123]
+        ) { _ in
+            let waiting = attack_fill_sockets(900)
+            guard waiting >= 0 else { return try judge("sockets", waiting, held: [ENOMEM, ENOBUFS]) }
+            let what = "\(waiting >> 20) MB waited in 900 sockets"
+            return waiting > 128 << 20 ? .through(what) : .held(what)
+        },
         Attack(
             "shared-memory-filled", "Fills /dev/shm with 128 MB: it is memory.", .outside, options: small,
             endings: [123]

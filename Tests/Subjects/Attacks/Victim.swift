@@ -48,9 +48,18 @@ enum Victim {
         let queue = call(__NR_mq_open, token, O_CREAT | O_RDWR, 0o666, 0)
         if queue >= 0 { said.append("queue=\(token)") }
 
+        // Files that others shall not hear of: locked, and opened again and again.
+        let shared = (stage.values["shared"] ?? "").split(separator: ",").map(String.init)
+        for path in shared { _ = call(__NR_flock, openFile(path), LOCK_EX) }
+
         Attacks.say(said.joined(separator: " "))
         let rest = Buffer(16)
-        while call(__NR_read, 0, rest, rest.count) > 0 {}
+        // struct pollfd of the standard input.
+        let ready = [UInt64(UInt16(POLLIN)) << 32]
+        while true {
+            for path in shared { closeFile(openFile(path)) }
+            if shared.isEmpty || call(__NR_poll, ready, 1, 50) != 0, call(__NR_read, 0, rest, rest.count) <= 0 { break }
+        }
         if segment >= 0 { _ = call(__NR_shmctl, segment, 0, 0) }
         if queue >= 0 { _ = call(__NR_mq_unlink, token) }
         exit(0)

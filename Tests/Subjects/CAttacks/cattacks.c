@@ -157,6 +157,53 @@ long attack_bind_vsock(void) {
     return value;
 }
 
+long attack_fill_netlink(uint32_t count) {
+    struct {
+        struct nlmsghdr header;
+        uint8_t message[16];
+    } request = {.header = {.nlmsg_len = 32, .nlmsg_type = 18, .nlmsg_flags = NLM_F_REQUEST}};
+    request.message[4] = 1;
+    long waited = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0) return -errno;
+        uint32_t figures[9] = {0};
+        socklen_t size = sizeof figures;
+        // 200 KB where a socket is not told otherwise.
+        for (int sent = 0; sent < 100; sent++) send(fd, &request, sizeof request, 0);
+        if (getsockopt(fd, SOL_SOCKET, 55, figures, &size) == 0) waited += figures[0];
+    }
+    return waited;
+}
+
+long attack_fill_sockets(uint32_t count) {
+    static char bytes[16000];
+    static int sockets[1024];
+    if (count > sizeof sockets / sizeof *sockets) return -EINVAL;
+    int sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (sender < 0) return -errno;
+    for (uint32_t i = 0; i < count; i++) {
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t size = sizeof address;
+        int most = 1 << 30;
+        int fd = sockets[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0) return -errno;
+        if (getsockname(fd, (struct sockaddr *)&address, &size) < 0) return -errno;
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &most, sizeof most);
+        for (int sent = 0; sent < 30; sent++) {
+            sendto(sender, bytes, sizeof bytes, 0, (struct sockaddr *)&address, size);
+        }
+    }
+    long waited = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        long had;
+        while ((had = recv(sockets[i], bytes, sizeof bytes, 0)) > 0) waited += had;
+        close(sockets[i]);
+    }
+    close(sender);
+    return waited;
+}
+
 long attack_netlink(int32_t protocol, uint16_t type, uint16_t flags, const void *payload, uint32_t count, void *reply,
                     uint32_t room) {
     struct {

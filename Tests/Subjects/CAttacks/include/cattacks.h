@@ -38,6 +38,11 @@ long attack_unix(const char *name, int32_t abstract, int32_t listening);
 /// `port` is filled in when listening.
 long attack_tcp(uint16_t *port, int32_t listening);
 long attack_bind_vsock(void);
+/// Asks for the loopback device on `count` netlink sockets until no more answers fit into them, and says how many bytes
+/// of answers had waited, as the kernel counts them.
+long attack_fill_netlink(uint32_t count);
+/// Sends to `count` datagram sockets as much as they take, and says how many bytes had waited in them.
+long attack_fill_sockets(uint32_t count);
 
 /// Sends one netlink request and fetches what is answered, up to `room` bytes. An error that is answered is returned.
 long attack_netlink(int32_t protocol, uint16_t type, uint16_t flags, const void *payload, uint32_t count, void *reply,

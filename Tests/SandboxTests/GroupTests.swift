@@ -29,6 +29,12 @@ import Wire
         #expect(limits.shares >= 2)
     }
 
+    @Test func allSandboxesTogetherLeaveAQuarterOfTheNumbersToTheHost() {
+        #expect(ProcessCeiling.most(numbers: 32_768, threads: 192_730) == 24_576)
+        #expect(ProcessCeiling.most(numbers: 4_194_304, threads: 8_000) == 6_000)
+        #expect(ProcessCeiling.most(numbers: 300, threads: 300) == GroupLimits.mostPids)
+    }
+
     @Test func theLargestIsStillValidForTheKernel() {
         #expect(GroupLimits(memoryMB: SandboxRequest.memoryRange.upperBound).weight <= 10_000)
     }
@@ -101,6 +107,8 @@ import Wire
         #expect(refusal?.kind == .limit)
         #expect(refusal?.message.contains("memory") == true)
         #expect(refusal?.message.contains("--waive memory") == true)
-        #expect(throws: Never.self) { try engine.check(waived: [.memory]) }
+        // There is no /p, so the group of all sandboxes cannot be made there.
+        #expect(engine.missing[.pids]?.contains("/p/martlet") == true)
+        #expect(throws: Never.self) { try engine.check(waived: [.memory, .pids]) }
     }
 }

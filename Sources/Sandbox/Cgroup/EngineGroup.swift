@@ -15,7 +15,7 @@ package final class EngineGroup {
     package let missing: PerLimit
 
     package init(_ hierarchies: Hierarchies) {
-        unified = hierarchies.unified
+        var unified = hierarchies.unified
         var legacy = [:] as PerLimit
         var unifiedLimits: [Limit] = []
         var missing = [:] as PerLimit
@@ -32,9 +32,33 @@ package final class EngineGroup {
             for limit in unifiedLimits { missing[limit] = reason }
             unifiedLimits = []
         }
+        if let reason = Self.enterCeiling(&unified, &legacy, unifiedLimits) { missing[.pids] = reason }
+        self.unified = unified
         self.legacy = legacy
         self.unifiedLimits = unifiedLimits
         self.missing = missing
+    }
+
+    /// Moves the place of sandboxes into the group that bounds their processes together; nil when that is so, or why not.
+    private static func enterCeiling(
+        _ unified: inout String?, _ legacy: inout PerLimit, _ unifiedLimits: [Limit]
+    ) -> String? {
+        do throws(SystemError) {
+            if unifiedLimits.contains(.pids), let parent = unified {
+                let group = try ProcessCeiling.makeGroup(below: parent)
+                if let reason = enable(unifiedLimits, at: group) { return reason }
+                try ProcessCeiling.set(in: group)
+                unified = group
+            } else if let parent = legacy[.pids] {
+                let group = try ProcessCeiling.makeGroup(below: parent)
+                try ProcessCeiling.set(in: group)
+                // Controllers that are mounted together share one tree.
+                for limit in Limit.allCases where legacy[limit] == parent { legacy[limit] = group }
+            }
+            return nil
+        } catch {
+            return "the group of all sandboxes cannot be made: \(error)"
+        }
     }
 
     /// Gives the controllers to the groups below `parent`; nil when that is so, or why not.

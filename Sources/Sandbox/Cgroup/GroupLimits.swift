@@ -9,6 +9,8 @@ package struct GroupLimits: Equatable, Sendable {
     package let weight: UInt64
     package let shares: UInt64
     package let pids: UInt64
+    /// What waits in sockets, where the kernel does not count it as memory: cgroup v1.
+    package var socketBytes: UInt64 { memoryBytes / 8 }
 
     /// The quota of a sandbox that is still on its way up.
     package var boostedQuotaUS: UInt64 { max(quotaUS, Self.periodUS) }

@@ -108,6 +108,10 @@ final class SandboxGroup {
             try ifOffered { () throws(SystemError) in
                 try Files.control("\(path)/memory.memsw.limit_in_bytes", String(limits.memoryBytes))
             }
+            // What waits in Internet sockets is counted by itself, whatever the protocol, and only where it has a limit.
+            try ifOffered { () throws(SystemError) in
+                try Files.control("\(path)/memory.kmem.tcp.limit_in_bytes", String(limits.socketBytes))
+            }
         case .cpu:
             try Files.control("\(path)/cpu.cfs_period_us", String(GroupLimits.periodUS))
             try Files.control("\(path)/cpu.cfs_quota_us", String(limits.quotaUS))

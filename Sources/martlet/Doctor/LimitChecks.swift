@@ -14,6 +14,19 @@ enum LimitChecks {
             ]
         }
         return [tree(hierarchies)] + Limit.allCases.map { limit($0, hierarchies) }
+            + [processes(hierarchies), kernelMemory(hierarchies)]
+    }
+
+    /// What all sandboxes may have together.
+    private static func processes(_ hierarchies: Hierarchies) -> Finding {
+        let meaning = "the rest stays for the host, whatever sandboxes do"
+        guard hierarchies.place(of: .pids) != .nowhere, let (most, host) = try? ProcessCeiling.ofHost() else {
+            return Finding(
+                "all processes", .poorer, "no ceiling", meaning, mend: "enable the pids controller at boot")
+        }
+        let full = most / GroupLimits.mostPids
+        return Finding(
+            "all processes", .good, "\(most) of the host's \(host), \(full) sandboxes at their most", meaning)
     }
 
     private static func tree(_ hierarchies: Hierarchies) -> Finding {
@@ -25,6 +38,14 @@ enum LimitChecks {
             )
         }
         return Finding("cgroup v2", .good, parent, meaning)
+    }
+
+    /// What the limit of memory does not count, whatever the host: a statement, because nothing can be done about it.
+    private static func kernelMemory(_ hierarchies: Hierarchies) -> Finding {
+        let v1 = hierarchies.place(of: .memory) != .unified
+        return Finding(
+            "kernel memory", .good, v1 ? "sockets: an eighth of the memory on top" : "sockets count as memory",
+            "not limited: locks on ranges of files, 190 bytes each, as many as a function makes in its time")
     }
 
     private static func limit(_ limit: Limit, _ hierarchies: Hierarchies) -> Finding {

@@ -181,5 +181,7 @@ struct Exec {
         let outcome = try Martlet().program(["doctor", "--json"]).run()
         #expect(outcome.status == 0)
         #expect(outcome.output.contains("\"can_run\":true"))
+        // What all sandboxes have together, and what no limit counts.
+        #expect(outcome.output.contains("\"all processes\"") && outcome.output.contains("\"kernel memory\""))
     }
 }

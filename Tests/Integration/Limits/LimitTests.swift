@@ -137,6 +137,39 @@ struct Limits {
         #expect(outcome.status != 0 && !outcome.timedOut && outcome.output.isEmpty, "\(outcome)")
     }
 
+    /// However many sandboxes there are: their processes stand in one group, whose limit leaves the host some numbers.
+    @Test func allSandboxesTogetherHaveACeiling() throws {
+        let sandbox = try Martlet().shell(
+            "echo ready; read go; i=0; while [ $i -lt 40 ]; do sleep 60 & i=$((i+1)); done 2>/dev/null; echo made"
+        ).start()
+        _ = try sandbox.firstLine(limit: .seconds(60))
+        let ceiling = try #require(Self.ceiling(of: sandbox.pid), "no group of all sandboxes is found")
+        let before = try #require(HostProcesses.text("\(ceiling)/pids.max"))
+        #expect(Int(trimmed(before)).map { $0 >= 1024 } == true, "\(before)")
+        let used = try #require(HostProcesses.text("\(ceiling)/pids.current"))
+        let current = try #require(Int(trimmed(used)))
+        try HostFiles.write("\(current + 10)", to: "\(ceiling)/pids.max")
+        defer { try? HostFiles.write(before, to: "\(ceiling)/pids.max") }
+        sandbox.feed("go\n")
+        let outcome = try sandbox.end()
+        #expect(!outcome.output.contains("made") && outcome.status != 0, "40 processes were made: \(outcome)")
+    }
+
+    /// Where the group of all sandboxes is that a descendant of `pid` stands in.
+    private static func ceiling(of pid: Int32) -> String? {
+        for inner in HostProcesses.descendants(of: pid) {
+            for line in (HostProcesses.text("/proc/\(inner)/cgroup") ?? "").split(separator: "\n") {
+                let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+                let names = fields.count == 3 ? fields[2].split(separator: "/") : []
+                guard names.count > 1, names[names.count - 2] == "martlet" else { continue }
+                let group = "/" + names.dropLast().joined(separator: "/")
+                let roots = fields[1].isEmpty ? ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] : ["/sys/fs/cgroup/pids"]
+                for root in roots where HostFiles.exists("\(root)\(group)/pids.max") { return "\(root)\(group)" }
+            }
+        }
+        return nil
+    }
+
     /// Watches, signals and queues are counted by user, and root's own would be used up if root counted as the maker of
     /// every sandbox.
     @Test func whatIsCountedByUserIsCountedBySandbox() throws {

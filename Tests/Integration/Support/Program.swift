@@ -138,7 +138,7 @@ package final class RunningProgram: @unchecked Sendable {
         }
     }
 
-    func feed(_ text: String) {
+    package func feed(_ text: String) {
         let bytes = Array(text.utf8)
         if !bytes.isEmpty { _ = unsafe write(input, bytes, bytes.count) }
         closeInput()

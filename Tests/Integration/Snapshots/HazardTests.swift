@@ -88,7 +88,7 @@ final class HazardTests {
 
     @Test(arguments: languages) func randomNumbersDiffer(_ language: Language) throws {
         let clones = try clones(language)
-        for index in 0..<(language.runtime.hasPrefix("python") ? 5 : 8) {
+        for index in 0..<(language.runtime.hasPrefix("python") ? 6 : 8) {
             let drawn = column("random", index, clones.answers + [clones.cold])
             #expect(Set(drawn).count == 4 && !drawn.contains("nothing"), "\(index): \(drawn)")
         }

@@ -4,6 +4,7 @@ import random
 import secrets
 import socket
 import ssl
+import tempfile
 import time
 import uuid
 
@@ -23,6 +24,8 @@ def before():
 # Both have been used before: they are not new in a clone.
 random.random()
 ssl.RAND_bytes(1)
+tempfile.TemporaryFile().close()
+next(tempfile._get_candidate_names())
 kept = open("/tmp/kept", "w+")
 kept.write("0123456789")
 kept.seek(4)
@@ -53,6 +56,7 @@ def handler(event, context):
     return {
         "random": [
             random.random(), str(uuid.uuid4()), secrets.token_hex(), ssl.RAND_bytes(16).hex(), os.urandom(16).hex(),
+            next(tempfile._get_candidate_names()),
         ],
         "identity": [socket.gethostname(), uid_map[1]],
         "inside": [os.getpid(), os.getuid(), os.getgid(), os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE"),

@@ -39,5 +39,7 @@ def reseed():
     """Sees that not all that are restored draw the same numbers, of those generators that have been started."""
     if random := sys.modules.get("random"):
         random.seed()
+    if tempfile := sys.modules.get("tempfile"):
+        tempfile._name_sequence = None  # it is seeded when it is made, and made when it is first wanted
     if ssl := sys.modules.get("_ssl"):
         ssl.RAND_add(os.urandom(32), 32)

@@ -20,6 +20,12 @@ package struct EngineSettings: Sendable {
     /// Limits of the sandbox that the operator does without.
     package var waived: [String] = []
 
+    /// What the supervisor itself may use: a few megabytes for each environment (a payload, an answer, its log), and
+    /// room for code that is being deployed. No more than half of the host.
+    package var supervisorMemoryMB: UInt64 {
+        min(512 + 8 * UInt64(mostEnvironments), max(512, HostMemory.read().total >> 21))
+    }
+
     package init() {}
 }
 

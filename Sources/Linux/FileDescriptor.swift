@@ -40,6 +40,16 @@ package struct FileDescriptor: ~Copyable, Sendable {
         _ = Kernel.call(CLINUX_SYS_close_range, Int(first), Int(UInt32.max), 0)
     }
 
+    /// All but the standard streams and these.
+    package static func closeAll(but kept: [Int32]) {
+        var first: Int32 = 3
+        for raw in kept.sorted() where raw >= first {
+            if raw > first { closeRange(from: first, through: raw - 1) }
+            first = raw + 1
+        }
+        closeAll(from: first)
+    }
+
     /// - Parameter unshares: whoever has the table in common with the caller keeps them
     package static func closeRange(from first: Int32, through last: Int32, unshares: Bool = false) {
         // CLOSE_RANGE_UNSHARE

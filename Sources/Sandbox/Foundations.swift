@@ -18,6 +18,8 @@ package final class Foundations {
     package var failingStep: Int?
     /// The same of every capture.
     package var failingCapture: Int?
+    /// In place of what a capture may use otherwise, in bytes: for tests.
+    package var captureMemory: UInt64?
     /// Where snapshots are kept; none without a state directory.
     package let snapshots: String?
 

@@ -115,7 +115,7 @@ package final class Sandbox {
             let block = try foundations.blocks.take()
             do throws(Refusal) {
                 let group = try log.step("make the group") { () throws(SystemError) in
-                    try SandboxGroup(block, in: foundations.engine)
+                    try SandboxGroup(block.groupName, in: foundations.engine)
                 }
                 return (block, group)
             } catch {

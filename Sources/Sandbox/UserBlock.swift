@@ -20,11 +20,19 @@ package struct UserBlock: Equatable, Sendable {
 
     static let groupPrefix = "martlet-"
 
+    /// The group of a process of the engine's own that holds this block: `martlet-capture-17`.
+    func groupName(of kind: WorkGroup.Kind) -> String { Self.groupPrefix + kind.rawValue + "-" + String(index) }
+
     init(index: UInt32) { self.index = index }
 
     init?(groupName: String) {
         guard groupName.hasPrefix(Self.groupPrefix) else { return nil }
-        let digits = Array(groupName.utf8.dropFirst(Self.groupPrefix.utf8.count))
+        var rest = groupName.dropFirst(Self.groupPrefix.count)
+        for kind in WorkGroup.Kind.allCases where rest.hasPrefix(kind.rawValue + "-") {
+            rest = rest.dropFirst(kind.rawValue.count + 1)
+            break
+        }
+        let digits = Array(rest.utf8)
         guard let index = KernelText.number(digits[...]), index < Self.count else { return nil }
         self.index = UInt32(index)
     }

@@ -41,6 +41,10 @@ enum WardenProcess {
                 held.add(try FileDescriptor.duplicate(socketFile, from: 64))
                 given.append((held[held.count - 1], Self.socketFile))
             }
+            // A command for one event stays where its caller has put it.
+            if settings.socket != nil, !settings.engine.waived.contains(Limit.memory.rawValue) {
+                words += ["--supervisor-memory", String(settings.engine.supervisorMemoryMB)]
+            }
             words += settings.wardenOptions
             _ = try Spawn.start(path, arguments: words, environment: [], streams: given, ownSession: true)
             return here

@@ -39,11 +39,11 @@ package final class Restoration: Sendable {
     /// - Parameter open: opens a file by its path in the sandbox
     package init(
         loading plan: Plan, touched: TouchedPages, pages: borrowing FileDescriptor, inside: InsideUser,
-        failing step: Int? = nil,
+        ceilings: Ceilings = .largest, failing step: Int? = nil,
         open: (String) throws(SystemError) -> FileDescriptor
     ) throws(Refusal) {
         let layout = try Layout(plan)
-        var compiler = Compiler(plan, layout, inside)
+        var compiler = Compiler(plan, layout, inside, ceilings)
         compiler.touched = touched.written
         let compiled = try compiler.compile()
         do throws(SystemError) {
@@ -80,8 +80,10 @@ package final class Restoration: Sendable {
     }
 
     /// Whether a restore can be made of a plan at all.
-    package static func check(_ plan: Plan, _ inside: InsideUser) throws(Refusal) {
-        var compiler = Compiler(plan, try Layout(plan), inside)
+    package static func check(
+        _ plan: Plan, _ inside: InsideUser, _ ceilings: Ceilings
+    ) throws(Refusal) {
+        var compiler = Compiler(plan, try Layout(plan), inside, ceilings)
         _ = try compiler.compile()
     }
 

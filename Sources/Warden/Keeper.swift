@@ -45,7 +45,7 @@ package final class Keeper {
 
     private static let firstToken: UInt64 = 1 << 8
     /// All sandboxes, and those that are still being made.
-    private static let mostSandboxes = 4096
+    private static let mostSandboxes = Template.mostSandboxes
     private static let mostPending = 256
 
     package init(_ foundations: Foundations, tell: @escaping Tell) throws(Refusal) {

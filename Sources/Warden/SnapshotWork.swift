@@ -125,6 +125,7 @@ extension Keeper {
     func hearOfLearning() {
         guard let done = learning else { return }
         learning = nil
+        done.keep(foundations)
         templates.removeAll { $0.template.name == done.snapshot && $0.waiting.isEmpty }
     }
 
@@ -193,7 +194,7 @@ extension Keeper {
         if let file = process.take() {
             tell(.snapshotDescribed(process.name), Descriptors(owning: [file.release()]))
         } else {
-            tellProblem(process.name, "the process that reads it has ended")
+            tellProblem(process.name, process.failure)
         }
         describeNext()
     }

@@ -25,6 +25,9 @@ package enum Warden {
         package var latestEnds: Int32?
         package var failingCapture: Int?
         package var failingRestore: Int?
+        package var captureMemoryMB: Int?
+        /// Of the process that has started this one, with which it then gets a group of its own.
+        package var supervisorMemoryMB: Int?
 
         package init(state: String) { self.state = state }
     }
@@ -60,6 +63,7 @@ package enum Warden {
         var log = StepLog(.outside)
         let foundations = try Foundations(run: settings.run, cgroup: settings.cgroup, state: settings.state, &log)
         (foundations.failingCapture, foundations.failingStep) = (settings.failingCapture, settings.failingRestore)
+        foundations.captureMemory = settings.captureMemoryMB.map { UInt64($0) << 20 }
         // Nobody waits to be told of the sweep at the start.
         var isBegun = false
         let keeper = try Keeper(foundations) { reply, descriptors in
@@ -76,6 +80,9 @@ package enum Warden {
         try keeper.watch(controlDescriptor, token: 0)
         keeper.sweep()
         keeper.clearDrafts()
+        var supervisor = try settings.supervisorMemoryMB.map { size throws(Refusal) in
+            try SupervisorGroup(of: getppid(), memoryMB: UInt64(size), foundations)
+        }
         var isWriting = false
         while !control.isStuck {
             let isDue = try keeper.wait(isBusy: control.hasMore).contains(0)
@@ -87,5 +94,8 @@ package enum Warden {
             }
         }
         keeper.endAll()
+        // It has let go of its end of the socket, and is about to be gone.
+        if supervisor != nil { supervisor = nil }
+        keeper.finishRemovals()
     }
 }

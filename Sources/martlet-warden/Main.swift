@@ -25,6 +25,9 @@ enum Main {
             // For tests: a step of every capture or restore that fails, by its number.
             case ("--fail-capture", let step?): settings.failingCapture = Int(step)
             case ("--fail-restore", let step?): settings.failingRestore = Int(step)
+            // For tests, too: what a capture may use in place of what it needs.
+            case ("--capture-memory", let size?): settings.captureMemoryMB = Int(size)
+            case ("--supervisor-memory", let size?): settings.supervisorMemoryMB = Int(size)
             default: refuse(notForPeople)
             }
         }

@@ -188,3 +188,25 @@ struct Machine {
         }
     }
 }
+
+@Suite struct ReaderFilter {
+    /// It has its memory, what is open, and its end. There is no call with which it could get anything else.
+    @Test func nothingCanBeOpenedOrMade() throws {
+        let machine = Machine(program: UnprivilegedReader.filter)
+        func verdict(_ name: String) throws -> UInt32 {
+            machine.verdict(on: .init(number: UInt32(try SystemCallProgram.number(of: name))))
+        }
+        for name in ["read", "pread64", "write", "mmap", "munmap", "mremap", "brk", "madvise", "exit_group"] {
+            #expect(try verdict(name) == 0x7fff_0000, "\(name)")
+        }
+        for name in [
+            "open", "openat", "openat2", "socket", "connect", "sendmsg", "clone", "clone3", "fork", "execve", "ptrace",
+            "kill", "ioctl", "process_vm_readv", "pidfd_getfd", "io_uring_setup", "setuid", "prctl", "unlink", "mount",
+        ] {
+            #expect(try verdict(name) == 0x8000_0000, "\(name)")
+        }
+        let allowed = (UInt32(0)..<1024).filter { machine.verdict(on: .init(number: $0)) == 0x7fff_0000 }
+        #expect(allowed.count == 19)
+        #expect(machine.verdict(on: .init(number: 0, architecture: 0x4000_0003)) == 0x8000_0000)
+    }
+}

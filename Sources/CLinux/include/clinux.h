@@ -7,6 +7,7 @@
 #pragma once
 #include <stdint.h>
 #include "ctracing.h"
+#include "clibc.h"
 
 long clinux_call(long number, long a, long b, long c, long d, long e, long f);
 

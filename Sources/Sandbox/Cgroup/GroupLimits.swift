@@ -19,6 +19,12 @@ package struct GroupLimits: Equatable, Sendable {
     package static let periodUS: UInt64 = 20_000
     package static let mostPids: UInt64 = 1024
 
+    /// Of a process of the engine's own: its memory and its number of processes; CPU is not limited.
+    init(memoryBytes: UInt64, pids: UInt64) {
+        (self.memoryBytes, self.pids) = (memoryBytes, pids)
+        (quotaUS, weight, shares) = (0, 0, 0)
+    }
+
     package init(memoryMB: UInt32) {
         let memory = UInt64(memoryMB)
         let oneCPU = UInt64(SandboxRequest.oneCPU)

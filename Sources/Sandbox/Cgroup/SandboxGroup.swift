@@ -17,9 +17,9 @@ final class SandboxGroup {
 
     /// Makes the cgroup2 directory, which is all that a process needs to be born. What an earlier owner of this name
     /// left is cleared first.
-    init(_ block: UserBlock, in engine: EngineGroup) throws(SystemError) {
-        name = block.groupName
-        unified = engine.unified.map { "\($0)/\(block.groupName)" }
+    init(_ name: String, in engine: EngineGroup) throws(SystemError) {
+        self.name = name
+        unified = engine.unified.map { "\($0)/\(name)" }
         unifiedLimits = engine.unifiedLimits
         if let unified { try Self.make(unified) }
     }
@@ -69,6 +69,25 @@ final class SandboxGroup {
                 if error.code != EINVAL { throw error }
             }
         }
+    }
+
+    /// Widens the memory limit of a group that has one.
+    func setMemory(_ bytes: UInt64) throws(SystemError) {
+        if waived.contains(.memory) { return }
+        if unifiedLimits.contains(.memory), let unified {
+            try Files.control("\(unified)/memory.max", String(bytes))
+        } else if let path = legacy[.memory] {
+            // This one may not be lower than the other.
+            try Self.ifOffered { () throws(SystemError) in
+                try Files.control("\(path)/memory.memsw.limit_in_bytes", String(bytes))
+            }
+            try Files.control("\(path)/memory.limit_in_bytes", String(bytes))
+        }
+    }
+
+    /// Moves a whole process that runs already. On cgroup v1 the kernel takes 10 ms for that.
+    func take(_ pid: Int32) throws(SystemError) {
+        for path in paths { try Files.control("\(path)/cgroup.procs", String(pid)) }
     }
 
     /// From now on the CPU is what the memory buys.

@@ -19,22 +19,26 @@ package struct Sweep {
     /// foundations' removals.
     package func run() -> UInt32 {
         var swept: UInt32 = 0
-        // The groups of one sandbox have one name in every tree: whose lock is held is asked once.
-        var isLiving = [Bool](repeating: false, count: Int(UserBlock.count))
-        for parent in engine.parents {
-            for name in (try? Files.names(in: parent, prefix: UserBlock.groupPrefix)) ?? [] {
-                guard let leftover = UserBlock(groupName: name), !isLiving[Int(leftover.index)] else { continue }
-                guard let block = blocks.take(leftover.index) else {
-                    isLiving[Int(leftover.index)] = true
-                    continue
-                }
-                // The same name stands in every tree; another parent's turn finds nothing left of it.
-                let paths = engine.parents.map { "\($0)/\(name)" }.filter { Files.exists($0) }
-                for path in paths { SandboxGroup.killAll(in: path) }
-                removals.remove(paths, of: block)
-                if !paths.isEmpty { swept += 1 }
-            }
+        for (index, names) in leftovers() {
+            // The lock is held as long as the keeper lives that has taken this block.
+            guard let block = blocks.take(index) else { continue }
+            let paths = engine.parents.flatMap { parent in names.sorted().map { "\(parent)/\($0)" } }
+                .filter { Files.exists($0) }
+            for path in paths { SandboxGroup.killAll(in: path) }
+            removals.remove(paths, of: block)
+            if names.contains(block.groupName), !paths.isEmpty { swept += 1 }
         }
         return swept
+    }
+
+    /// The groups of one block have one name in every tree.
+    private func leftovers() -> [UInt32: Set<String>] {
+        var found: [UInt32: Set<String>] = [:]
+        for parent in engine.parents {
+            for name in (try? Files.names(in: parent, prefix: UserBlock.groupPrefix)) ?? [] {
+                if let block = UserBlock(groupName: name) { found[block.index, default: []].insert(name) }
+            }
+        }
+        return found
     }
 }

@@ -30,6 +30,9 @@ struct Inputs: ~Copyable {
         try Binding(root: root.raw, code: code.numbers.first, layers: layers.numbers)
     }
 
+    /// Of all that it holds.
+    var numbers: [Int32] { [root.raw] + code.numbers + layers.numbers }
+
     private static func openAll(
         _ paths: [String], as role: String, _ confinement: Confinement?
     ) throws(Refusal) -> Descriptors {

@@ -24,14 +24,20 @@ package final class Capturing {
             throw Refusal(.request, "the sandbox is not one that can be captured")
         }
         (self.sandbox, snapshot, self.foundations) = (sandbox.id, request.snapshot, foundations)
+        let inputs = try Inputs(sandbox.request, within: foundations.confinement)
         do throws(SystemError) {
             let identities = try logs.map { raw throws(SystemError) in try FileDetails(raw).identity }
             let ends = try MessageSocket.pair()
             channel = MessageSocket(raw: ends.here)
             let there = MessageSocket(raw: ends.there)
+            let group = try WorkGroup(
+                .capture, memoryBytes: foundations.captureMemory ?? WorkMemory.copying(sandbox.request),
+                waived: sandbox.request.waived, foundations)
             let seconds = CaptureRequest.longestSeconds(memoryMB: sandbox.request.memoryMB)
-            helper = try Helper(seconds: seconds, foundations.endedHelpers) {
-                let answer = Self.run(request, sandbox, identities, foundations)
+            helper = try Helper(
+                in: group, seconds: seconds, keeping: [ends.there] + inputs.numbers, foundations.endedHelpers
+            ) {
+                let answer = Self.run(request, sandbox, inputs, identities, foundations)
                 try? there.send(answer.encoded())
             }
         } catch {
@@ -44,7 +50,8 @@ package final class Capturing {
 
     /// What came of it, when it has.
     package func hear() -> WardenReply? {
-        let gone = WardenReply.notCaptured(id: sandbox, Refusal(.snapshot, "the process that captures has ended"))
+        let reason = helper.shortage ?? "the process that captures has ended"
+        let gone = WardenReply.notCaptured(id: sandbox, Refusal(.snapshot, reason))
         guard let reception = try? channel.receive(block: false, limit: WardenReply.longest) else { return gone }
         switch consume reception {
         case .nothing: return nil
@@ -54,21 +61,23 @@ package final class Capturing {
     }
 
     private static func run(
-        _ request: CaptureRequest, _ sandbox: Sandbox, _ logs: [[UInt64]], _ foundations: Foundations
+        _ request: CaptureRequest, _ sandbox: Sandbox, _ inputs: borrowing Inputs, _ logs: [[UInt64]],
+        _ foundations: Foundations
     ) -> WardenReply {
         do throws(Refusal) {
             let store = try foundations.openSnapshots()
             let draft = try store.begin(request.snapshot)
             do throws(Refusal) {
+                let ceilings = Ceilings(memoryMB: sandbox.request.memoryMB)
                 let capture = Capture(
                     logs: logs, numbers: sandbox.started.map { ($0.pid, $0.number) }, pages: draft.pages,
-                    failing: sandbox.foundations.failingCapture)
+                    ceilings: ceilings, failing: sandbox.foundations.failingCapture)
                 guard let list = sandbox.group.threadList else {
                     throw Refusal(.snapshot, "the sandbox has no control group that lists its threads")
                 }
                 var plan = try capture.run(guardian: sandbox.pid, listed: list)
                 plan.memo = request.memo
-                plan.binding = try Inputs(sandbox.request, within: foundations.confinement).binding()
+                plan.binding = try inputs.binding()
                 do throws(SystemError) {
                     try draft.pages.fold(&plan)
                 } catch {
@@ -79,8 +88,9 @@ package final class Capturing {
                 figures.threads = UInt32(plan.processes.reduce(0) { $0 + $1.threads.count })
                 (figures.bytes, figures.stoppedUS) = (draft.pages.size, plan.stoppedUS)
                 // What can be captured must be possible to restore, and this is the time to find out.
-                try Restoration.check(plan, InsideUser(user: Privileges.user, group: Privileges.group, closing: []))
-                try store.finish(draft, plan, as: request.snapshot)
+                let inside = InsideUser(user: Privileges.user, group: Privileges.group, closing: [])
+                try Restoration.check(plan, inside, ceilings)
+                try store.finish(draft, plan, ceilings, as: request.snapshot)
                 return .captured(id: sandbox.id, figures)
             } catch {
                 // The draft is this process's for as long as it lives: the keeper removes it when it has gone.

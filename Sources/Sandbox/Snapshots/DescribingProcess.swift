@@ -1,5 +1,6 @@
-// Says what is in an image, for people and for a supervisor that takes it up again; in a process of its own that gives up
-// every right before it looks at a byte: a plan may be large, and is read for nothing that needs a right.
+// Says what is in an image, for people and for a supervisor that takes it up again; in a process of its own that holds
+// nothing but the plan and the place for its answer, and has no right and a filter before it looks at a byte: a plan may be
+// large, and is read for nothing that needs a right.
 
 import Glibc
 package import Linux
@@ -15,16 +16,19 @@ package final class DescribingProcess {
 
     private static let limit: UInt64 = 5
 
+    /// Opens what it shall read: it has no right to, itself.
     package init(_ name: String, _ foundations: Foundations) throws(Refusal) {
         self.name = name
+        let stored = try foundations.openSnapshots().stored(name)
         do throws(SystemError) {
             let file = try MemoryFile.make(named: "snapshot")
-            let raw = file.raw
-            helper = try Helper(seconds: Self.limit, foundations.endedHelpers) {
+            let (raw, plan) = (file.raw, stored.plan.raw)
+            let group = try WorkGroup(
+                .description, memoryBytes: WorkMemory.reading(stored.planSize), foundations)
+            helper = try Helper(in: group, seconds: Self.limit, keeping: [raw, plan], foundations.endedHelpers) {
                 do throws(SystemError) {
-                    try Self.closeAll(but: raw)
-                    try Files.write(
-                        Self.describe(name, foundations).bytes, to: Self.answerNumber, named: "a description")
+                    try UnprivilegedReader.begin()
+                    try Files.write(Self.describe(name, stored).bytes, to: raw, named: "a description")
                 } catch {
                     _exit(1)
                 }
@@ -38,6 +42,9 @@ package final class DescribingProcess {
     /// What it has written, once, when it has ended as it should.
     package func take() -> FileDescriptor? { helper.ending() == .exited(0) ? answer.take() : nil }
 
+    /// Why there is none.
+    package var failure: String { helper.shortage ?? "the process that reads it has ended" }
+
     /// In place of a description: why there is none.
     package static func problem(_ reason: String) throws(SystemError) -> FileDescriptor {
         let file = try MemoryFile.make(named: "snapshot")
@@ -49,35 +56,12 @@ package final class DescribingProcess {
 
     // MARK: the process
 
-    private static let answerNumber: Int32 = 3
-
-    /// All that it has of the keeper's, but for where it writes to.
-    private static func closeAll(but answer: Int32) throws(SystemError) {
-        if answer != answerNumber { try FileDescriptor.duplicate(answer, onto: answerNumber) }
-        FileDescriptor.closeAll(from: answerNumber + 1)
-    }
-
-    private static func describe(_ name: String, _ foundations: Foundations) -> JSON {
-        do {
-            let unread = try foundations.openSnapshots().unread(name)
-            try giveUpRights()
-            return try unread.read().plan.json(named: name)
+    private static func describe(_ name: String, _ stored: borrowing StoredPlan) -> JSON {
+        do throws(Refusal) {
+            return try stored.read().json(named: name)
         } catch {
             // There is one, and it is none: the supervisor says why.
-            return problem((error as? Refusal)?.message ?? "\(error)")
+            return problem(error.message)
         }
-    }
-
-    /// Nobody's.
-    private static let stranger: UInt32 = 65_534
-
-    private static func giveUpRights() throws(SystemError) {
-        try Capabilities.dropBounds()
-        try Credentials.setGroup(stranger)
-        try Credentials.setUser(UserIDs(all: stranger))
-        try Capabilities.dropAll()
-        try Capabilities.forbidNewPrivileges()
-        // Forgotten with the user.
-        try Processes.dieWithParent()
     }
 }

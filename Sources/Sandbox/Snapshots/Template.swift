@@ -25,6 +25,7 @@ package final class Template {
     package var latest: UInt64? { isReady ? nil : latestReady }
     private let latestReady = Clock.now + Template.longestLoad * 1_000_000_000
     private let request: SandboxRequest
+    private let group: WorkGroup
 
     /// Whom it makes for: descriptors to watch.
     package var watched: (channel: Int32, process: Int32) { (channel.raw, process.raw) }
@@ -45,7 +46,10 @@ package final class Template {
             let there = ends.there
             let fork: Processes.Fork
             do throws(SystemError) {
-                fork = try Processes.fork(into: [], cgroup: nil)
+                group = try WorkGroup(
+                    .template, memoryBytes: WorkMemory.copying(request), pids: Self.mostBirths,
+                    waived: request.waived, foundations)
+                fork = try group.fork()
             } catch {
                 _ = FileDescriptor(owning: there)
                 throw error
@@ -89,25 +93,49 @@ package final class Template {
     /// What it has to say about its loading: nil as long as it has not.
     package func hear() -> Result<Void, Refusal>? {
         guard let reception = try? channel.receive(block: false, limit: TemplateMessage.longest) else {
-            return .failure(Self.gone)
+            return .failure(gone)
         }
         switch consume reception {
         case .nothing: return nil
-        case .closed: return .failure(Self.gone)
+        case .closed: return .failure(gone)
         case .message(var message):
             switch try? TemplateMessage(decoding: message.bytes) {
             case .ready?:
-                guard let tree = message.descriptors.next() else { return .failure(Self.gone) }
+                guard let tree = message.descriptors.next() else { return .failure(gone) }
                 trees = HeldTrees(tree)
                 isReady = true
-                return .success(())
+                return widened()
             case .refused(let refusal)?: return .failure(refusal)
-            default: return .failure(Self.gone)
+            default: return .failure(gone)
             }
         }
     }
 
-    private static let gone = Refusal(.snapshot, "the template has ended")
+    private var gone: Refusal { Refusal(.snapshot, group.shortage ?? "the template has ended") }
+
+    /// It reads nothing of others from now on. What the kernel needs for the sandboxes that it makes is charged to it.
+    private func widened() -> Result<Void, Refusal> {
+        let tables = Self.tables(of: pid)
+        do throws(SystemError) {
+            try group.widen(
+                to: WorkMemory.copying(request) + WorkMemory.making(UInt64(Self.mostSandboxes), tables: tables))
+            return .success(())
+        } catch {
+            return .failure(Refusal(.limit, "widen the limit of a template: \(error)"))
+        }
+    }
+
+    /// As many as a keeper keeps.
+    package static let mostSandboxes = 4096
+    /// Those that have not joined their own group yet, with the template itself.
+    private static let mostBirths: UInt64 = 4096
+
+    /// How long a process's tables of pages are.
+    private static func tables(of pid: Int32) -> UInt64 {
+        guard let text = try? Files.read("/proc/\(pid)/status", limit: 8192) else { return 0 }
+        let line = text.split(separator: 10).first { $0.starts(with: Array("VmPTE:".utf8)) }
+        return (line.flatMap { KernelText.number(Array($0.filter { $0 >= 48 && $0 <= 57 })[...]) } ?? 0) << 10
+    }
 
     /// What was loaded belongs to these directories, and to no others.
     package func serves(_ other: SandboxRequest) -> Bool {

@@ -26,23 +26,28 @@ struct TemplateProcess: ~Copyable {
     private static let channelNumber: Int32 = 3
 
     consuming func run() -> Never {
-        do throws(Refusal) {
-            Self.serve(try load(), foundations, MessageSocket(raw: Self.channelNumber))
+        do throws(SystemError) {
+            // Of all that the keeper has open: the channel, and the directories that the snapshot belongs to.
+            try FileDescriptor.duplicate(channel, onto: Self.channelNumber, closeOnExec: true)
+            FileDescriptor.closeAll(but: [Self.channelNumber] + inputs.numbers)
         } catch {
-            let socket = MessageSocket(raw: channel)
+            _exit(1)
+        }
+        let socket = MessageSocket(raw: Self.channelNumber)
+        do throws(Refusal) {
+            Self.serve(try load(socket), foundations, socket)
+        } catch {
             try? socket.send(TemplateMessage.refused(error).encoded())
         }
         _exit(0)
     }
 
-    private borrowing func load() throws(Refusal) -> Restoration {
-        do throws(SystemError) {
-            try Processes.dieWithParent()
-            Processes.hideArguments()
-        } catch {
-            throw Refusal(.step, "make a template: \(error)")
-        }
-        let image = try foundations.openSnapshots().open(name)
+    private borrowing func load(_ socket: borrowing MessageSocket) throws(Refusal) -> Restoration {
+        Processes.hideArguments()
+        // What is large goes back with its last reference: each sandbox would have it otherwise.
+        Heap.keepLargeBlocksApart()
+        let ceilings = Ceilings(memoryMB: request.memoryMB)
+        let image = try foundations.openSnapshots().open(name, ceilings)
         let here = try inputs.binding()
         if let difference = here.difference(from: image.plan.binding) {
             throw Refusal(.snapshot, "the snapshot cannot be used here: \(difference)")
@@ -51,15 +56,12 @@ struct TemplateProcess: ~Copyable {
         let trees = try MountedTrees(inputs)
         let restoration = try Restoration(
             loading: image.plan, touched: image.touched, pages: image.pages, inside: user,
-            failing: foundations.failingStep
+            ceilings: ceilings, failing: foundations.failingStep
         ) { path throws(SystemError) in try trees.open(path) }
         do throws(SystemError) {
             // What it holds beside its memory: the channel and, where they are needed again, the pages.
             try FileDescriptor.duplicate(image.pages.raw, onto: Restoration.pagesDescriptor)
-            try FileDescriptor.duplicate(channel, onto: Self.channelNumber, closeOnExec: true)
-            let socket = MessageSocket(raw: Self.channelNumber)
             try socket.send(TemplateMessage.ready.encoded(), descriptors: [trees.raw])
-            _ = socket.release()
             FileDescriptor.closeRange(from: Self.channelNumber + 1, through: Restoration.pagesDescriptor - 1)
             FileDescriptor.closeAll(from: Restoration.pagesDescriptor + 1)
             return restoration
@@ -71,8 +73,10 @@ struct TemplateProcess: ~Copyable {
     // MARK: births
 
     private static func serve(
-        _ restoration: Restoration, _ foundations: Foundations, _ socket: consuming MessageSocket
+        _ restoration: Restoration, _ foundations: Foundations, _ socket: borrowing MessageSocket
     ) {
+        // What the plan took.
+        Heap.giveBack()
         Heap.fillHoles()
         while case .message(let message)? = try? socket.receive() {
             guard case .birth(let request, let block)? = try? TemplateMessage(decoding: message.bytes) else { return }

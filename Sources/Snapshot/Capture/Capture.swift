@@ -12,6 +12,7 @@ package final class Capture {
     let numbers: [(pid: Int32, number: UInt32)]
     let pages: PageFile
     let tree: TreeCapture
+    let spending: Spending
 
     var lines: [Int32: [MappingLine]] = [:]
     var files: [OpenFile] = []
@@ -23,13 +24,16 @@ package final class Capture {
     var peers: [UInt64: UInt64] = [:]
 
     package init(
-        logs: [[UInt64]], numbers: [(pid: Int32, number: UInt32)], pages: PageFile, failing step: Int? = nil
+        logs: [[UInt64]], numbers: [(pid: Int32, number: UInt32)], pages: PageFile, ceilings: Ceilings,
+        failing step: Int? = nil
     ) {
         self.logs = logs
         self.numbers = numbers
         self.pages = pages
         failing = step
-        tree = TreeCapture(pages)
+        spending = Spending(ceilings)
+        tree = TreeCapture(pages, spending)
+        pages.most = ceilings.copiedBytes
     }
 
     /// A step that shall fail, for a test, counted from zero.
@@ -69,6 +73,7 @@ package final class Capture {
         let begin = Clock.now
         try next("stop the processes")
         let stopped = try StoppedTree(of: guardian, listed: list)
+        try spending.take(.processes, stopped.processes.count)
         try checkThreads(of: stopped)
         var plan = Plan()
         peers = try UnixPeers.all()

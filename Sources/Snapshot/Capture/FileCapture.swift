@@ -30,7 +30,7 @@ extension Capture {
         where known.link == link && OtherProcess.isSameFile((known.pid, known.number), (process.pid, number)) {
             return UInt32(index)
         }
-        if files.count == Plan.Limits.files { throw Refusal(.snapshot, "there are too many open files") }
+        try spending.take(.files)
         var file = OpenFile()
         file.flags = flags
         file.position = UInt64(details["pos"]?.first ?? "0") ?? 0
@@ -40,6 +40,7 @@ extension Capture {
         } else {
             try describe(&file, try process.descriptor(number), link, details, number)
         }
+        try spending.take(.locks, details["lock"]?.count ?? 0)
         for line in details["lock"] ?? [] { try file.locks.append(Self.lock(line, link)) }
         if flags & 0o20000 != 0 {
             throw Refusal(.snapshot, "descriptor \(number) sends signals for its data (O_ASYNC)")
@@ -87,6 +88,7 @@ extension Capture {
             file.second = UInt64((details["eventfd-semaphore"]?.first ?? "0").trimmed) ?? 0
         case (_, "anon_inode:[eventpoll]"):
             file.kind = .poll
+            try spending.take(.registrations, details["tfd"]?.count ?? 0)
             for line in details["tfd"] ?? [] { file.registrations.append(Self.registration(line)) }
         case (_, "anon_inode:[timerfd]"):
             file.kind = .timer
@@ -114,7 +116,9 @@ extension Capture {
             try copyContents(of: open.raw, size: about.size, to: &file)
         case (0o010000, _):
             (file.kind, file.path) = (.namedPipe, link)
-            file.payload = try Peeking.pipe(open.raw, count: min(Peeking.waiting(in: open.raw), Plan.Limits.payload))
+            let waiting = min(Peeking.waiting(in: open.raw), Plan.Limits.payload)
+            try spending.take(.payloadBytes, waiting)
+            file.payload = try Peeking.pipe(open.raw, count: waiting)
         case (_, _) where link.hasPrefix("anon_inode:") || link.hasPrefix("pidfd:"):
             throw Refusal(.snapshot, "descriptor \(number) is of a kind that cannot be captured: \(link)")
         case (0o100000, _) where (try? Files.space(at: "/proc/self/fd/\(open.raw)"))?.type == Self.queueSystem:
@@ -172,6 +176,7 @@ extension Capture {
         if file.kind == .pipeReading {
             let waiting = Peeking.waiting(in: raw)
             if waiting > Plan.Limits.payload { throw Refusal(.snapshot, "a pipe holds more than can be captured") }
+            try spending.take(.payloadBytes, waiting)
             file.payload = try Peeking.pipe(raw, count: waiting)
         }
     }
@@ -193,6 +198,8 @@ extension Capture {
                 throw Refusal(.snapshot, "it watches a file that is not below /tmp (inotify)")
             }
             registration.path = path
+            try spending.take(.registrations)
+            try spending.take(.pathBytes, path.utf8.count)
             file.registrations.append(registration)
         }
     }

@@ -7,16 +7,15 @@ package enum Learning {
     /// More than this is not worth having at once.
     private static let mostPages = 8192
 
-    /// - Parameter pid: the first process of the plan, by its number here
-    package static func touched(_ plan: Plan, pid: Int32) throws(SystemError) -> TouchedPages {
-        let pagemap = try Files.open("/proc/\(pid)/pagemap")
+    /// - Parameter pagemap: that of the first process of the plan
+    package static func touched(_ plan: Plan, pagemap: Int32) throws(SystemError) -> TouchedPages {
         var pages = TouchedPages()
         var total = 0
         for mapping in plan.processes.first?.mappings ?? [] where Compiler.isInherited(mapping) {
             let isWritten = mapping.protection & 2 != 0 && !mapping.runs.isEmpty
             guard isWritten || mapping.kind == .file, mapping.range.count <= 256 << 20 else { continue }
             let entries = try FileRegions.read(
-                pagemap.raw, at: mapping.start >> 12 * 8, count: mapping.range.count >> 12 * 8)
+                pagemap, at: mapping.start >> 12 * 8, count: mapping.range.count >> 12 * 8)
             for page in 0..<entries.count / 8 {
                 let top = entries[page * 8 + 7]
                 let isOfFile = top & 0x20 != 0

@@ -7,7 +7,8 @@ import Wire
 extension Capture {
     func captureMappings(of stopped: StoppedProcess, _ state: inout ProcessState) throws {
         var lines: [MappingLine] = []
-        for line in try MemoryMap.read(of: stopped.pid) where line.name != "[vsyscall]" {
+        for line in try MemoryMap.read(of: stopped.pid, most: spending.left(.mappings)) where line.name != "[vsyscall]"
+        {
             if line.name == "[vdso]" || line.name.hasPrefix("[vvar") {
                 var page = line.mapping
                 (page.kind, page.path) = (.kernel, line.name)
@@ -16,9 +17,7 @@ extension Capture {
                 lines.append(line)
             }
         }
-        guard lines.count <= Plan.Limits.mappings else {
-            throw Refusal(.snapshot, "\(lines.count) mappings are more than a snapshot has")
-        }
+        try spending.take(.mappings, lines.count)
         self.lines[stopped.pid] = lines
     }
 

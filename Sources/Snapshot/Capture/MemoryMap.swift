@@ -1,5 +1,6 @@
 // The table of a process's mappings, as /proc/PID/smaps has it. Works on bytes: the process stands still meanwhile.
 
+import Glibc
 import Linux
 import Wire
 
@@ -13,8 +14,17 @@ struct MappingLine {
 }
 
 enum MemoryMap {
-    static func read(of pid: Int32) throws(SystemError) -> [MappingLine] {
-        parse(try Files.read("/proc/\(pid)/smaps", limit: 64 << 20))
+    /// What is told of a mapping, with a path.
+    private static let longestEntry = 2048
+
+    /// - Parameter most: of mappings; whether there are more is for the caller to see
+    static func read(of pid: Int32, most: Int) throws -> [MappingLine] {
+        do throws(SystemError) {
+            return parse(try Files.read("/proc/\(pid)/smaps", limit: (most + 16) * longestEntry))
+        } catch {
+            guard error.code == EFBIG else { throw error }
+            throw Refusal(.snapshot, "the table of its mappings is longer than that of \(most) mappings")
+        }
     }
 
     static func parse(_ bytes: [UInt8]) -> [MappingLine] {

@@ -66,6 +66,7 @@ extension Capture {
         state.number = numbers.first { $0.pid == state.pid }?.number ?? 0
         let main = stopped.threads[0]
         let calls = try insideCalls(of: stopped, main, state.kernelMappings)
+        try spending.take(.threads, stopped.threads.count)
         for thread in stopped.threads { state.threads.append(try capture(thread, of: pid, with: calls)) }
         state.layout = [
             stat.address(26), stat.address(27), stat.address(45), stat.address(46), stat.address(47),

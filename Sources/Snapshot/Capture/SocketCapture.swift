@@ -63,6 +63,7 @@ extension Capture {
         let waiting = Peeking.waiting(in: raw)
         if waiting > 0, file.second != UInt64(Self.stream) { throw Refusal(.snapshot, "messages wait in a socket") }
         if waiting > Plan.Limits.payload { throw Refusal(.snapshot, "a socket holds more than can be captured") }
+        try spending.take(.payloadBytes, waiting)
         file.payload = try Peeking.socket(raw, count: waiting)
     }
 

@@ -12,7 +12,9 @@ final class TreeCapture {
     /// No name that a restore could give in one call is longer. Directories may lie in each other without such an end.
     private static let longestPath = 4095
 
-    init(_ pages: PageFile) { self.pages = pages }
+    private let spending: Spending
+
+    init(_ pages: PageFile, _ spending: Spending) { (self.pages, self.spending) = (pages, spending) }
 
     func path(ofInode inode: UInt64) -> String? { inodes[inode] }
 
@@ -26,10 +28,13 @@ final class TreeCapture {
     }
 
     private func capture(_ directory: consuming FileDescriptor, _ path: String) throws {
-        for name in try Files.names(in: "/proc/self/fd/\(directory.raw)").sorted() {
-            guard entries.count < Plan.Limits.entries else {
-                throw Refusal(.snapshot, "there are too many files in /tmp")
-            }
+        let most = spending.left(.entries)
+        guard let names = try Files.names(in: "/proc/self/fd/\(directory.raw)", most: most) else {
+            return try spending.take(.entries, most + 1)
+        }
+        for name in names.sorted() {
+            try spending.take(.entries)
+            try spending.take(.pathBytes, path.utf8.count + name.utf8.count + 1)
             guard !name.unicodeScalars.contains("\u{fffd}") else {
                 throw Refusal(.snapshot, "a name in \(path) is not UTF-8")
             }
@@ -47,6 +52,7 @@ final class TreeCapture {
             (entry.seconds, entry.nanoseconds) = (about.modifiedSeconds, about.modifiedNanoseconds)
             if about.links > 1, about.type != 0o040000, let first = inodes[about.inode] {
                 (entry.kind, entry.target) = (.hardLink, first)
+                try spending.take(.pathBytes, first.utf8.count)
                 entries.append(entry)
                 continue
             }
@@ -67,6 +73,7 @@ final class TreeCapture {
             case 0o120000:
                 entry.kind = .link
                 entry.target = try Files.readLink(own.raw)
+                try spending.take(.pathBytes, entry.target.utf8.count)
             case 0o010000: entry.kind = .pipe
             case 0o140000: entry.kind = .socket
             default: throw Refusal(.snapshot, "\(entry.path) is of a kind that cannot be captured")

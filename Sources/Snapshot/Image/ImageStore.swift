@@ -70,7 +70,9 @@ package struct ImageStore: ~Copyable {
 
     /// Puts the whole image under its name, in place of one that was there: at any moment, also of one when the power
     /// goes, there is one of them or the other.
-    package func finish(_ draft: consuming Draft, _ plan: Plan, as name: String) throws(Refusal) {
+    package func finish(
+        _ draft: consuming Draft, _ plan: Plan, _ ceilings: Ceilings = .largest, as name: String
+    ) throws(Refusal) {
         let (own, hidden) = (draft.own.directory, draft.own.name)
         do {
             try draft.pages.finish()
@@ -80,7 +82,7 @@ package struct ImageStore: ~Copyable {
             let file = try Files.open("plan", in: own, [.write, .create, .exclusive], mode: 0o600)
             let bytes = try PlanFile.encode(plan)
             // What could not be read again is refused now, with its reason.
-            _ = try PlanFile.decode(bytes)
+            _ = try PlanFile.decode(bytes, ceilings)
             try Files.write(bytes, to: file.raw, named: "plan")
             try FileRegions.synchronize(file.raw)
             // Its names are on the disk before its own is, or a directory could be found that has not all of them.
@@ -101,7 +103,7 @@ package struct ImageStore: ~Copyable {
     // MARK: reading
 
     /// As it lies on the disk: nothing in it has been looked at.
-    package struct Unread: ~Copyable {
+    struct Unread: ~Copyable {
         let name: String
         let plan: [UInt8]
         let pages: FileDescriptor
@@ -115,9 +117,22 @@ package struct ImageStore: ~Copyable {
         package let touched: TouchedPages
     }
 
-    package func open(_ name: String) throws(Refusal) -> Image { try unread(name).read() }
+    package func open(_ name: String, _ ceilings: Ceilings = .largest) throws(Refusal) -> Image {
+        try unread(name).read(ceilings)
+    }
 
-    package func unread(_ name: String) throws(Refusal) -> Unread {
+    /// For a process that has no right to open it.
+    package func stored(_ name: String) throws(Refusal) -> StoredPlan {
+        if let problem = SnapshotName.problem(name) { throw Refusal(.snapshot, problem) }
+        do throws(SystemError) {
+            return try StoredPlan.open(name, in: directory, at: name)
+        } catch {
+            if error.code == ENOENT { throw Refusal(.snapshot, "there is no snapshot \(name)") }
+            throw Self.unusable(name, error)
+        }
+    }
+
+    func unread(_ name: String) throws(Refusal) -> Unread {
         if let problem = SnapshotName.problem(name) { throw Refusal(.snapshot, problem) }
         do throws(SystemError) {
             let file = try Files.open("\(name)/plan", in: directory, [.noFollow])
@@ -131,15 +146,15 @@ package struct ImageStore: ~Copyable {
         }
     }
 
-    fileprivate static func unusable(_ name: String, _ error: any Error) -> Refusal {
+    static func unusable(_ name: String, _ error: any Error) -> Refusal {
         Refusal(.snapshot, "the snapshot \(name) cannot be used: \(error)")
     }
 }
 
 extension ImageStore.Unread {
-    package consuming func read() throws(Refusal) -> ImageStore.Image {
+    consuming func read(_ ceilings: Ceilings) throws(Refusal) -> ImageStore.Image {
         do {
-            let decoded = try PlanFile.decode(plan)
+            let decoded = try PlanFile.decode(plan, ceilings)
             guard pagesSize == decoded.pagesSize else {
                 throw PlanFile.Failure("its pages are not all there, or more than there were")
             }

@@ -1,10 +1,13 @@
 // The file of pages of an image while it is being written.
 
+import Glibc
 package import Linux
 
 package final class PageFile {
     private let file: FileDescriptor
     package private(set) var size: UInt64 = 0
+    /// How long it may become.
+    var most = UInt64.max
 
     package init(_ file: consuming FileDescriptor) { self.file = file }
 
@@ -13,6 +16,10 @@ package final class PageFile {
     /// Where they are put: always at the start of a page.
     package func append(_ bytes: ArraySlice<UInt8>) throws(SystemError) -> UInt64 {
         let position = size
+        guard size + UInt64(bytes.count) <= most else {
+            let subject = "more than \(most >> 20) MB of memory and files, counted for each process that has them"
+            throw SystemError(call: "copy", subject: subject, code: EFBIG)
+        }
         try FileRegions.write(file.raw, bytes, at: position)
         size += (UInt64(bytes.count) + 4095) & ~4095
         return position

@@ -13,7 +13,7 @@ package enum PlanFile {
     private static let magic = Array("MARTLET\n".utf8)
     /// Grows with every change of the format.
     private static let version: UInt32 = 1
-    package static let longest = 64 << 20
+    package static var longest: Int { Ceilings.largest.planBytes }
     private static let headLength = 8 + 4 + 8 + 32
 
     package static func encode(_ plan: Plan) throws -> [UInt8] {
@@ -30,7 +30,8 @@ package enum PlanFile {
         return head.bytes + body
     }
 
-    package static func decode(_ bytes: [UInt8]) throws -> Plan {
+    package static func decode(_ bytes: [UInt8], _ ceilings: Ceilings = .largest) throws -> Plan {
+        guard bytes.count <= ceilings.planBytes else { throw Failure(Ceilings.words(.planBytes, ceilings)) }
         guard bytes.count >= headLength, bytes.starts(with: magic) else { throw Failure("it is no snapshot") }
         var decoder = Decoder(Array(bytes[8..<20]))
         let found = try decoder.integer(UInt32.self)
@@ -40,7 +41,9 @@ package enum PlanFile {
         }
         let body = Array(bytes[headLength...])
         guard SHA256.digest(of: body) == Array(bytes[20..<headLength]) else { throw Failure("its digest is wrong") }
-        return try decode(body: body)
+        let plan = try decode(body: body)
+        if let excess = ceilings.excess(of: plan) { throw Failure(excess) }
+        return plan
     }
 
     /// What comes behind the digest.

@@ -9,13 +9,13 @@ package struct TouchedPages: Sendable {
     var written: [PageRun] = []
     var read: [PageRun] = []
 
-    static let longest = 1 << 20
+    package static let longest = 1 << 20
     static let most = 4096
     private static let magic: UInt32 = 0x5443_4831
 
     init() {}
 
-    func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var encoder = Encoder()
         encoder.put(Self.magic)
         for runs in [written, read] {
@@ -28,7 +28,7 @@ package struct TouchedPages: Sendable {
         return encoder.bytes + SHA256.digest(of: encoder.bytes)
     }
 
-    init?(decoding bytes: [UInt8]) {
+    package init?(decoding bytes: [UInt8]) {
         guard bytes.count > 32, SHA256.digest(of: Array(bytes.dropLast(32))) == Array(bytes.suffix(32)) else {
             return nil
         }

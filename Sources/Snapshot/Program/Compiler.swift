@@ -12,7 +12,8 @@ struct Compiler {
     let plan: Plan
     let layout: Layout
     let inside: InsideUser
-    var program = Program()
+    let ceilings: Ceilings
+    var program: Program
     /// Pages of the first process that its first event will write to.
     var touched: [PageRun] = []
     /// Where each open file is that several processes have, until they have it where it belongs.
@@ -20,8 +21,10 @@ struct Compiler {
     /// Steps that make a process or a thread, and whose own steps are still to be written.
     var pendingProcesses: [(step: Int, process: Int)] = []
 
-    init(_ plan: Plan, _ layout: Layout, _ inside: InsideUser) {
+    init(_ plan: Plan, _ layout: Layout, _ inside: InsideUser, _ ceilings: Ceilings = .largest) {
         (self.plan, self.layout, self.inside) = (plan, layout, inside)
+        self.ceilings = ceilings
+        program = Program(ceilings)
     }
 
     /// Descriptors above this are not the processes' own.
@@ -54,6 +57,7 @@ struct Compiler {
                 try process(pending.process)
             }
         }
+        if let excess = program.excess { throw Refusal(.snapshot, "it takes " + Ceilings.words(excess, ceilings)) }
         guard program.slotCount <= RESTORER_SLOTS else {
             throw Refusal(.snapshot, "it has more open files than can be made again at once")
         }

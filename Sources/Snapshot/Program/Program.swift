@@ -48,6 +48,11 @@ struct Program: Sendable {
     private(set) var data: [UInt8] = []
     private(set) var slotCount = 0
     private var freeSlots: [Int] = []
+    /// What it may become. Above that nothing is added any more, and the compiler refuses.
+    private let ceilings: Ceilings
+    private(set) var excess: Ceilings.Kind?
+
+    init(_ ceilings: Ceilings = .largest) { self.ceilings = ceilings }
 
     /// - Parameter words: where they end in a space, the path that the step names follows
     mutating func add(
@@ -56,9 +61,21 @@ struct Program: Sendable {
         add(Step(kind: mayFail ? .attempt : .call, slot: slot, number: number, arguments: arguments, words: words))
     }
 
-    mutating func add(_ step: Step) { steps.append(step) }
+    mutating func add(_ step: Step) {
+        guard steps.count < ceilings[.steps] else { return excess = .steps }
+        steps.append(step)
+    }
+
+    private mutating func hasRoom(for bytes: Int) -> Bool {
+        if data.count + bytes + 8 <= ceilings[.dataBytes] { return true }
+        excess = .dataBytes
+        return false
+    }
+
     /// What a new process or thread begins with is what is added next.
-    mutating func setTarget(of step: Int) { steps.setTarget(of: step, to: steps.count) }
+    mutating func setTarget(of step: Int) {
+        if excess == nil { steps.setTarget(of: step, to: steps.count) }
+    }
 
     var next: Int { steps.count }
 
@@ -73,12 +90,14 @@ struct Program: Sendable {
 
     /// Puts bytes where steps can point to; where that is.
     mutating func put(_ bytes: some Collection<UInt8>, alignment: Int = 8) -> Int {
+        guard hasRoom(for: bytes.count) else { return 0 }
         align(alignment)
         defer { data += bytes }
         return data.count
     }
 
     mutating func put(_ text: String) -> Int {
+        guard hasRoom(for: text.utf8.count + 1) else { return 0 }
         defer {
             data += text.utf8
             data.append(0)
@@ -87,12 +106,14 @@ struct Program: Sendable {
     }
 
     mutating func put(_ values: [UInt64]) -> Int {
+        guard hasRoom(for: values.count * 8) else { return 0 }
         align(8)
         defer { for value in values { data.append(littleEndian: value) } }
         return data.count
     }
 
     mutating func put32(_ values: [UInt32]) -> Int {
+        guard hasRoom(for: values.count * 4) else { return 0 }
         align(8)
         defer { for value in values { data.append(littleEndian: value) } }
         return data.count

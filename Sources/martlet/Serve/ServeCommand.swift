@@ -48,6 +48,8 @@ enum ServeCommand {
             // For tests alone, and so not in the help.
             case "--fail-capture", "--fail-restore":
                 settings.wardenOptions += [name, String(try reader.number(of: name, in: 0...100_000, unit: "steps"))]
+            case "--capture-memory":
+                settings.wardenOptions += [name, String(try reader.number(of: name, in: 1...10_240, unit: "MB"))]
             case "--state": places.state = try Places.absolute(reader.value(of: name))
             case "--run": places.run = try Places.absolute(reader.value(of: name))
             case "--cgroup": places.cgroup = try reader.value(of: name)

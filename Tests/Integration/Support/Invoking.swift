@@ -96,6 +96,12 @@ package final class PendingAnswer {
         try Files.write(writer.bytes, to: connection.raw, named: socket)
     }
 
+    /// Whether anything of it has come.
+    package var isAnswered: Bool {
+        var waiting = pollfd(fd: connection.raw, events: Int16(POLLIN), revents: 0)
+        return unsafe poll(&waiting, 1, 0) != 0
+    }
+
     /// The whole answer.
     package func finish() throws -> Answer { Answer(reply: try ServerReply(reading: connection.raw)) }
 

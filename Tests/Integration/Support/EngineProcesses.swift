@@ -15,8 +15,10 @@ package enum EngineProcesses {
         line(of: pid, controller).map { String($0.path) }
     }
 
+    /// Nothing of one that is about to join its group.
     package static func peakMemory(of pid: Int32) -> UInt64? {
-        number(in: ["memory.max_usage_in_bytes", "memory.peak"], of: pid)
+        guard group(of: pid, "memory")?.contains("/martlet-") == true else { return nil }
+        return number(in: ["memory.max_usage_in_bytes", "memory.peak"], of: pid)
     }
 
     package static func memoryLimit(of pid: Int32) -> UInt64? {

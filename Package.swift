@@ -142,6 +142,10 @@ let package = Package(
             path: "Tests/Benchmarks/Invoke",
             swiftSettings: strict, linkerSettings: staticLink),
         .executableTarget(
+            name: "bench-floods", dependencies: ["IntegrationSupport", "Linux", "Wire"],
+            path: "Tests/Benchmarks/Floods",
+            swiftSettings: strict, linkerSettings: staticLink),
+        .executableTarget(
             name: "bench-starts", dependencies: ["IntegrationSupport", "Wire"], path: "Tests/Benchmarks/Starts",
             swiftSettings: strict, linkerSettings: staticLink),
     ]

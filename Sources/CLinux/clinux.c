@@ -146,11 +146,67 @@ long clinux_loopback_up(void) {
     return outcome;
 }
 
+// Since Linux 6.16: off, whoever sends descriptors to the socket is refused with EPERM. A connection has what its listener
+// had when it came, so nothing can be queued before it is accepted either.
+static const int pass_rights = 83;
+
+long clinux_refuse_descriptors(int32_t fd) {
+    const int off = 0;
+    return result(setsockopt(fd, SOL_SOCKET, pass_rights, &off, sizeof off));
+}
+
+long clinux_brings_descriptors(int32_t fd) {
+    int domain = 0, passes = 0;
+    socklen_t length = sizeof domain;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0) return -errno;
+    if (domain != AF_UNIX) return 0;
+    length = sizeof passes;
+    return getsockopt(fd, SOL_SOCKET, pass_rights, &passes, &length) < 0 || passes != 0;
+}
+
+long clinux_is_plain_tcp(int32_t fd) {
+    int domain = 0, type = 0, protocol = 0;
+    struct linger linger = {0};
+    socklen_t length = sizeof domain, linger_length = sizeof linger;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0) return -errno;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0) return -errno;
+    if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) < 0) return -errno;
+    if (getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &linger_length) < 0) return -errno;
+    return domain == AF_INET && type == SOCK_STREAM && protocol == IPPROTO_TCP && !linger.l_onoff;
+}
+
+long clinux_receive_stream(int32_t fd, void *bytes, uint64_t count, int32_t *descriptors, uint32_t *descriptor_count) {
+    enum { most = 253 };  // in one message, by the kernel's own limit
+    union { char space[CMSG_SPACE(most * sizeof(int))]; struct cmsghdr align; } control;
+    struct iovec part = {.iov_base = bytes, .iov_len = count};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    *descriptor_count = 0;
+    ssize_t length = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (length < 0) return -errno;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        uint32_t found = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        if (*descriptor_count + found > most) found = most - *descriptor_count;
+        memcpy(descriptors + *descriptor_count, CMSG_DATA(header), found * sizeof(int));
+        *descriptor_count += found;
+    }
+    return length;
+}
+
+long clinux_duplicate(int32_t fd) { return result(fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
+
+void clinux_forbid_linger(int32_t fd) {
+    const struct linger none = {0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
 static long listening(int domain, const void *address, socklen_t length, int32_t backlog) {
     int fd = socket(domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return -errno;
     const int yes = 1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 || bind(fd, address, length) < 0 ||
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
+        (domain == AF_UNIX && clinux_refuse_descriptors(fd) < 0) || bind(fd, address, length) < 0 ||
         listen(fd, backlog) < 0) {
         long outcome = -errno;
         close(fd);
@@ -305,6 +361,8 @@ long clinux_unix_listen(const char *path) {
     if (outcome < 0) return outcome;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return -errno;
+    // An older kernel cannot: who reads from its connections has to ask.
+    clinux_refuse_descriptors(fd);
     if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 1024) == 0) return fd;
     outcome = -errno;
     close(fd);

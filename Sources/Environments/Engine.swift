@@ -14,6 +14,9 @@ package struct EngineSettings: Sendable {
     /// An environment without an event for this long ends.
     package var idleAfterSeconds: UInt64 = 600
     package var mostEnvironments = 1000
+    /// What all environments together may make the supervisor hold, beside what each may.
+    package var mostHeld = 512 << 20
+    package var mostConnections = 16 * 1024
     package var pools = PoolPolicy.Settings()
     /// Whether logs of functions are written to disk, or only given to whoever follows them.
     package var keepsLogs = true
@@ -37,11 +40,16 @@ package final class Engine {
     package let metrics = Metrics()
     package let randoms = Randoms()
     let logs: LogStore
+    /// What all environments together make us hold.
+    package let holdings: Holdings
 
     package init(_ loop: EventLoop, _ warden: WardenLink, _ settings: EngineSettings) {
         self.loop = loop
         self.warden = warden
         self.settings = settings
+        // Descriptors that are not connections: those that each environment needs to be one, and the operators'.
+        let descriptors = min(settings.mostConnections, Int(clamping: ResourceLimit.openFiles.current) / 2)
+        holdings = Holdings(bytes: settings.mostHeld, descriptors: max(descriptors, 64))
         logs = LogStore(directory: settings.keepsLogs ? "\(settings.state)/logs" : nil, loop)
     }
 

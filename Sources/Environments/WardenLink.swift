@@ -63,7 +63,7 @@ package final class WardenLink: Watched {
         self.socket = socket
         self.latestEnds = latestEnds
         self.loop = loop
-        registration = try loop.watch(self.socket.raw, self)
+        registration = try loop.watch(self.socket.raw, self, chargedTo: .engine)
     }
 
     /// A number whose word no living sandbox has; where all are in use, the warden refuses one more anyway.
@@ -142,8 +142,9 @@ package final class WardenLink: Watched {
         whenGone(reason)
     }
 
-    package func isReady(toRead: Bool, toWrite: Bool) {
-        while registration != nil {
+    package func isReady(toRead: Bool, toWrite: Bool, _ turn: inout Turn) {
+        while registration != nil, turn.canGoOn() {
+            turn.charge(Self.workOfReply)
             guard let reception = try? socket.receive(block: false, limit: WardenReply.longest) else {
                 return lose(Refusal(.step, "the warden's socket failed"))
             }
@@ -158,6 +159,9 @@ package final class WardenLink: Watched {
             }
         }
     }
+
+    /// Most replies make somebody begin something.
+    private static let workOfReply = 16
 
     private func hear(_ reply: WardenReply, _ descriptors: consuming Descriptors) {
         switch reply {

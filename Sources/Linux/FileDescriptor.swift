@@ -17,6 +17,15 @@ package struct FileDescriptor: ~Copyable, Sendable {
         return raw
     }
 
+    /// Another number for the open file of `raw`; nothing when there is none left.
+    package static func duplicate(_ raw: Int32) -> FileDescriptor? {
+        let copy = clinux_duplicate(raw)
+        return copy < 0 ? nil : FileDescriptor(owning: Int32(copy))
+    }
+
+    /// To close it waits for nobody: where it is a socket, what its maker has asked for is taken back.
+    package static func forbidLinger(_ raw: Int32) { clinux_forbid_linger(raw) }
+
     /// Puts the open file of `raw` under the number `target` too.
     package static func duplicate(
         _ raw: Int32, onto target: Int32, closeOnExec: Bool = false

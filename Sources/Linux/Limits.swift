@@ -21,6 +21,14 @@ package enum ResourceLimit: Int32, Sendable {
         try Kernel.check(clinux_prlimit_set(rawValue, new, new), "prlimit", "\(self)=\(new)")
     }
 
+    /// What this process may have at most, now.
+    package var current: UInt64 {
+        var soft: UInt64 = 0
+        var hard: UInt64 = 0
+        let result = unsafe clinux_prlimit_get(rawValue, &soft, &hard)
+        return result < 0 ? 0 : soft
+    }
+
     /// Uses all that the hard limit allows.
     package func useAll() throws(SystemError) {
         var soft: UInt64 = 0

@@ -38,6 +38,14 @@ package enum StreamSockets {
         return FileDescriptor(owning: Int32(try Kernel.check(result, "accept4")))
     }
 
+    /// Whether what is read from a socket, or from the connections of one that listens, may bring descriptors along: of a
+    /// Unix socket that was not told to refuse them, which takes Linux 6.16.
+    package static func bringsDescriptors(_ raw: Int32) -> Bool { clinux_brings_descriptors(raw) != 0 }
+
+    /// Nobody can send descriptors to it any more. False where the kernel cannot refuse them.
+    @discardableResult
+    package static func refuseDescriptors(_ raw: Int32) -> Bool { clinux_refuse_descriptors(raw) == 0 }
+
     package static func sendAtOnce(_ raw: Int32) { _ = clinux_no_delay(raw) }
 
     /// One datagram to a socket at `path`; a path that begins with @ is an abstract name.

@@ -13,17 +13,43 @@ package enum Streams {
     }
 
     package static func read(_ raw: Int32, into buffer: inout [UInt8]) -> Reading {
+        read(raw, into: &buffer, most: buffer.count)
+    }
+
+    /// The same, of no more bytes than `most`.
+    package static func read(_ raw: Int32, into buffer: inout [UInt8], most: Int) -> Reading {
         let count = unsafe buffer.withUnsafeMutableBytes {
-            Kernel.call(CLINUX_SYS_read, Int(raw), Int(bitPattern: $0.baseAddress), $0.count)
+            Kernel.call(CLINUX_SYS_read, Int(raw), Int(bitPattern: $0.baseAddress), min(most, $0.count))
         }
         if count > 0 { return .count(count) }
         return count == -Int(EAGAIN) ? .nothing : .ended
     }
 
+    /// The same from a Unix socket whose other side may have sent descriptors (`StreamSockets.bringsDescriptors`): they
+    /// are taken out instead of being dropped by the kernel in the middle of the read, and are to be closed where it may
+    /// take long.
+    package static func read(
+        _ raw: Int32, into buffer: inout [UInt8], most: Int, descriptors: inout Descriptors
+    ) -> Reading {
+        var raws = [Int32](repeating: -1, count: 253)
+        var found: UInt32 = 0
+        let count = unsafe buffer.withUnsafeMutableBytes {
+            unsafe clinux_receive_stream(raw, $0.baseAddress, UInt64(min(most, $0.count)), &raws, &found)
+        }
+        for raw in raws.prefix(Int(found)) { descriptors.add(FileDescriptor(owning: raw)) }
+        if count > 0 { return .count(count) }
+        return count == -Int(EAGAIN) ? .nothing : .ended
+    }
+
+    /// How many bytes are there to be read now.
+    package static func waiting(in raw: Int32) -> Int { max(0, clinux_waiting(raw)) }
+
     /// How many bytes from `start` on the other side took: 0 when it takes none for now, nil when it is gone.
-    package static func write(_ raw: Int32, _ bytes: [UInt8], from start: Int) -> Int? {
+    package static func write(_ raw: Int32, _ bytes: [UInt8], from start: Int, most: Int = .max) -> Int? {
+        if start == bytes.count { return 0 }
         let count = unsafe bytes.withUnsafeBytes {
-            Kernel.call(CLINUX_SYS_write, Int(raw), Int(bitPattern: $0.baseAddress) + start, $0.count - start)
+            Kernel.call(
+                CLINUX_SYS_write, Int(raw), Int(bitPattern: $0.baseAddress) + start, min(most, $0.count - start))
         }
         if count >= 0 { return count }
         return count == -Int(EAGAIN) ? 0 : nil

@@ -30,6 +30,10 @@ final class HTTPConnection: Watched {
     /// The other side has gone; bytes of it may be left to be read.
     private var hasEnd = false
     private var isProcessing = false
+    /// An answer waits for the others of this turn, and leaves with them.
+    private var leavesThisTurn = false
+    /// Of the body that is being thrown away.
+    private var discarded = 0
     private var accounted = 0
     private(set) var closesAfterwards = false
     private(set) var lastProgress: UInt64
@@ -39,6 +43,8 @@ final class HTTPConnection: Watched {
     /// With more than this of its answers untaken, the other side has to take some before it is served again. Otherwise
     /// whoever asks and never listens could fill our memory.
     private static let mostUntaken = 256 * 1024
+    /// As much of an answer is written before others have their turn.
+    private static let mostInATurn = 128 * 1024
 
     init(_ descriptor: consuming FileDescriptor, _ server: HTTPServer, _ listener: UInt8) {
         self.descriptor = descriptor
@@ -52,14 +58,22 @@ final class HTTPConnection: Watched {
     /// - Parameter earlier: what has come through a connection that this takes the place of
     func begin(after earlier: [UInt8]?) {
         do throws(SystemError) {
-            registration = try loop.watch(descriptor.raw, self)
+            registration = try server.watch(descriptor.raw, self)
         } catch {
-            return close()
+            server.remove(self)
+            return
         }
         guard let earlier else { return }
         parser.feed(earlier[...])
-        process()
+        var turn = Turn()
+        process(&turn)
+        comesAgain(after: turn)
         account()
+    }
+
+    /// What a turn of its own has left goes on in one of the loop's.
+    private func comesAgain(after turn: borrowing Turn) {
+        if turn.isUnfinished, let registration { loop.wake(registration) }
     }
 
     var standing: ConnectionStanding {
@@ -82,25 +96,26 @@ final class HTTPConnection: Watched {
 
     // MARK: reading
 
-    func isReady(toRead: Bool, toWrite: Bool) {
-        if loop.hasEnd { hasEnd = true }
-        if toWrite {
-            flush()
-            process()
-        }
-        if toRead || mayHaveMore { read() }
+    func isReady(toRead: Bool, toWrite: Bool, _ turn: inout Turn) {
+        if turn.hasEnd { hasEnd = true }
+        if toRead { mayHaveMore = true }
+        if toWrite { flush() }
+        // First what an earlier turn has left.
+        if parser.backlog > 0 || toWrite { process(&turn) }
+        if mayHaveMore { read(&turn) }
         account()
     }
 
-    private func read() {
+    private func read(_ turn: inout Turn) {
         while registration != nil {
-            if isPaused || isBehind || closesWhenSent || isWhole && parser.backlog > Self.mostBacklog {
-                mayHaveMore = true
+            if isPaused || isBehind || closesWhenSent || isWhole && parser.backlog > Self.mostBacklog { return }
+            // What is there is not understood yet.
+            if turn.isUnfinished { return }
+            switch receive(&turn) {
+            case .later: return
+            case .nothing:
+                mayHaveMore = false
                 return
-            }
-            mayHaveMore = false
-            switch Streams.read(descriptor.raw, into: &loop.scratch) {
-            case .nothing: return
             case .ended:
                 // Who has ended only its own half can still be told.
                 if isReadingBody { refuse(.truncated) }
@@ -108,20 +123,33 @@ final class HTTPConnection: Watched {
             case .count(let count):
                 lastProgress = loop.now
                 parser.feed(loop.scratch[..<count])
-                process()
+                process(&turn)
                 // A part of what fits was all there was, unless the end came with it.
-                if count < loop.scratch.count, !hasEnd { return }
+                if turn.foundAll, !hasEnd {
+                    mayHaveMore = false
+                    return
+                }
             }
         }
+    }
+
+    private func receive(_ turn: inout Turn) -> Turn.Reading {
+        guard let closing = server.closing else { return turn.read(descriptor.raw, into: &loop.scratch) }
+        if closing.isFull { return .ended }
+        var descriptors = Descriptors(owning: [])
+        let reading = turn.read(descriptor.raw, into: &loop.scratch, descriptors: &descriptors)
+        closing.close(descriptors)
+        return reading
     }
 
     /// Puts what this connection holds on the server's account. When that is overdrawn, it goes.
     private func account() {
         guard registration != nil else { return }
-        let holds = parser.backlog + (current?.body.count ?? 0) + pendingOutput
-        server.held += holds - accounted
+        let holds = parser.backlog + (current?.body.count ?? 0) + (receiver?.held ?? 0) + pendingOutput
+        if holds == accounted { return }
+        server.holdings.add(bytes: holds - accounted)
         accounted = holds
-        if server.held > server.limits.held, holds > Self.alwaysAllowed { close() }
+        if holds > Self.alwaysAllowed, server.holdings.isOverdrawn { close() }
     }
 
     /// Whoever holds no more than this is not who overdrew.
@@ -132,11 +160,11 @@ final class HTTPConnection: Watched {
     func resume() {
         guard isPaused else { return }
         isPaused = false
-        if mayHaveMore { read() }
+        if mayHaveMore, let registration { loop.wake(registration) }
     }
 
-    /// Gives out what has come, as far as it may be.
-    private func process() {
+    /// Gives out what has come, as far as it may be and as far as the turn goes.
+    private func process(_ turn: inout Turn) {
         // Serving a request answers it, which comes back here: once is enough.
         guard !isProcessing else { return }
         isProcessing = true
@@ -145,15 +173,25 @@ final class HTTPConnection: Watched {
             while registration != nil, !isWhole, !closesAfterwards || current != nil {
                 if isBehind, !wantsOutput { flush() }
                 // When it takes them again, we go on here.
-                guard !isBehind, let event = try parser.next() else { break }
+                guard !isBehind, turn.canGoOn(), let event = try parser.next() else { break }
+                turn.charge(Self.work(event))
                 handle(event)
             }
         } catch {
             refuse(error)
         }
         // The request that an answer has waited for is not whole: its sender may wait for that answer.
-        if pendingOutput > 0, !wantsOutput, !isWhole { flush() }
+        if pendingOutput > 0, !wantsOutput, leavesThisTurn || !isWhole { flush() }
         if waitsForOther { server.keepAnEyeOnConnections() }
+    }
+
+    /// To understand a head, and to serve what it asks for, takes longer than a part of a body.
+    private static func work(_ event: HTTPParser.Event) -> Int {
+        switch event {
+        case .head(let head): 8 + head.size / 256
+        case .body(let part): 1 + part.count / 4096
+        case .end(let trailers): 1 + trailers.count
+        }
     }
 
     private func handle(_ event: HTTPParser.Event) {
@@ -170,6 +208,7 @@ final class HTTPConnection: Watched {
         closesAfterwards = head.isLastOnConnection
         receiver = nil
         isServed = false
+        discarded = 0
         switch server.service.plan(exchange) {
         case .collect(let limit): bodyLimit = limit
         case .pass(let receiver): self.receiver = receiver
@@ -192,14 +231,34 @@ final class HTTPConnection: Watched {
 
     private func take(_ part: ArraySlice<UInt8>) {
         guard let current else { return }
-        if let receiver { return receiver.receive(part) }
-        if current.isTooLarge { return }
+        if let receiver {
+            if !receiver.receive(part) { discard(part.count) }
+            return
+        }
+        if current.isTooLarge || current.isAnswered { return discard(part.count) }
         if current.body.count + part.count > bodyLimit {
             current.isTooLarge = true
             current.body = []
+            discard(part.count)
         } else {
             current.body.append(contentsOf: part)
         }
+    }
+
+    /// Whoever sends what nobody wants is heard out for a while, because most read the answer only then.
+    private func discard(_ count: Int) {
+        discarded += count
+        guard discarded > server.limits.discarded, let current else { return }
+        closesAfterwards = true
+        if let receiver {
+            self.receiver = nil
+            receiver.end(trailers: .none)
+        } else if !current.isAnswered, !isServed {
+            isServed = true
+            server.service.serve(current)
+        }
+        // It has its answer, or will not get one.
+        if current.isAnswered { closeWhenSent() } else { close() }
     }
 
     private func end(_ trailers: HTTPFields) {
@@ -249,6 +308,11 @@ final class HTTPConnection: Watched {
             output.append(contentsOf: bytes)
         }
         if canWait, parser.backlog > 0 { return }
+        // One write for the answers to all that came together.
+        if isProcessing, parser.backlog > 0 {
+            leavesThisTurn = true
+            return
+        }
         if !wantsOutput { flush() }
         if pendingOutput > 0 { account() }
     }
@@ -260,19 +324,26 @@ final class HTTPConnection: Watched {
 
     private func flush() {
         guard let registration else { return }
-        let before = sent
-        while sent < output.count {
-            guard let count = Streams.write(descriptor.raw, output, from: sent) else { return close() }
-            if count == 0 { break }
+        let (before, most) = (sent, min(output.count, sent + Self.mostInATurn))
+        var isFull = false
+        while sent < most {
+            guard let count = Streams.write(descriptor.raw, output, from: sent, most: most - sent) else {
+                return close()
+            }
+            isFull = count == 0
+            if isFull { break }
             sent += count
         }
         if sent > before { lastProgress = loop.now }
         let isStuck = sent < output.count
+        // It takes more, but others have their turn first.
+        if isStuck, !isFull { loop.wake(registration, toWrite: true) }
         if isStuck != wantsOutput {
             wantsOutput = isStuck
             loop.wantOutput(isStuck, registration)
             if isStuck { server.keepAnEyeOnConnections() }
         }
+        leavesThisTurn = false
         if !isStuck {
             output = []
             sent = 0
@@ -300,9 +371,8 @@ final class HTTPConnection: Watched {
         current = nil
         isWhole = false
         if closesAfterwards { return closeWhenSent() }
-        guard !isProcessing else { return }
-        process()
-        if mayHaveMore { read() }
+        guard !isProcessing, let registration else { return }
+        if parser.backlog > 0 || mayHaveMore { loop.wake(registration) }
     }
 
     func close() {
@@ -310,12 +380,19 @@ final class HTTPConnection: Watched {
         loop.forget(registration)
         self.registration = nil
         server.remove(self)
-        server.held -= accounted
+        server.holdings.add(bytes: -accounted)
+        accounted = 0
         let (exchange, receiver) = (current, receiver)
         (current, self.receiver) = (nil, nil)
         receiver?.cut()
         exchange?.connectionClosed()
         // The descriptor goes with the last reference, at the latest when this turn is over; the other side sees it now.
         Streams.shutDown(descriptor.raw)
+        // What was not read goes with it, and descriptors that are in there: elsewhere.
+        if let closing = server.closing, let last = FileDescriptor.duplicate(descriptor.raw) {
+            var descriptors = Descriptors(owning: [])
+            descriptors.add(last)
+            closing.close(descriptors)
+        }
     }
 }

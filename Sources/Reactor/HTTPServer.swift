@@ -1,5 +1,6 @@
 // Listeners, and the connections that came through them: how many there may be, and how long a slow one is waited for.
 
+import Glibc
 package import Linux
 package import Wire
 
@@ -27,7 +28,10 @@ package enum BodyPlan {
 }
 
 package protocol BodyReceiver: AnyObject {
-    func receive(_ part: ArraySlice<UInt8>)
+    /// False when nobody wants it.
+    func receive(_ part: ArraySlice<UInt8>) -> Bool
+    /// Bytes that it keeps.
+    var held: Int { get }
     func end(trailers: HTTPFields)
     /// The connection ended in the middle.
     func cut()
@@ -36,8 +40,9 @@ package protocol BodyReceiver: AnyObject {
 package struct HTTPServerLimits: Sendable {
     package var connections = 1024
     package var http = HTTPLimits()
-    /// Bytes that all connections together may make us hold: requests that are not served yet, answers not taken yet.
-    package var held = 1 << 30
+    /// Of a body that nobody wants as much is read and thrown away, so that its sender can hear why. Then the connection
+    /// ends.
+    package var discarded = 8 << 20
     /// A request whose next part does not come within this time, and an answer that is not taken, end the connection.
     package var patience: UInt64 = 30_000_000_000
 
@@ -52,24 +57,47 @@ package final class HTTPServer {
     private var listeners: [Listener] = []
     private var connections: [ObjectIdentifier: HTTPConnection] = [:]
     private var sweep: Timer?
-    /// What the connections hold together, as they said last.
-    var held = 0
+    /// What the connections make us hold: requests that are not served yet, answers not taken yet.
+    let holdings: Holdings
+    private let payer: Payer
+    /// For what came through sockets that bring descriptors along.
+    private(set) var closing: ClosingThread?
     /// Whether the one at the other end may speak; asked once for each connection.
     package var admits: (Int32) -> Bool = { _ in true }
     /// What the other side of a new connection has sent through another one that this takes the place of, and will not
     /// send again: it is read as if it had just come. Asked once for each connection, when it is there.
     package var takesUp: ((ConnectionPlace) -> [UInt8]?)?
 
-    package init(_ loop: EventLoop, _ service: any HTTPService, limits: HTTPServerLimits = HTTPServerLimits()) {
+    /// - Parameter payer: whose share the turns of its listeners and connections are charged to
+    package init(
+        _ loop: EventLoop, _ service: any HTTPService, limits: HTTPServerLimits = HTTPServerLimits(),
+        chargedTo payer: Payer, holdings: Holdings
+    ) {
         self.loop = loop
         self.service = service
         self.limits = limits
+        self.payer = payer
+        self.holdings = holdings
+    }
+
+    func watch(_ raw: Int32, _ watched: any Watched) throws(SystemError) -> EventLoop.Registration {
+        try loop.watch(raw, watched, chargedTo: payer)
     }
 
     package var connectionCount: Int { connections.count }
 
     /// - Parameter number: tells the connections of one listener from those of another
-    package func listen(on descriptor: consuming FileDescriptor, number: UInt8 = 0) throws(SystemError) {
+    /// - Parameter takesDescriptors: whether it may be one whose connections can bring descriptors along. They are closed
+    ///   unseen; but that is for those who have the right to be there, on a kernel that cannot refuse them.
+    package func listen(
+        on descriptor: consuming FileDescriptor, number: UInt8 = 0, takesDescriptors: Bool = false
+    ) throws(SystemError) {
+        if StreamSockets.bringsDescriptors(descriptor.raw) {
+            guard takesDescriptors else {
+                throw SystemError(call: "listen", subject: "a socket that brings descriptors", code: EPERM)
+            }
+            if closing == nil { closing = try ClosingThread() }
+        }
         let listener = Listener(descriptor, number, self)
         try listener.begin()
         listeners.append(listener)
@@ -105,7 +133,9 @@ package final class HTTPServer {
     package var standings: [ConnectionStanding] { connections.values.map(\.standing) }
 
     fileprivate func take(_ descriptor: consuming FileDescriptor, from listener: UInt8) {
-        guard connections.count < limits.connections, admits(descriptor.raw) else { return }
+        guard connections.count < limits.connections, admits(descriptor.raw), holdings.takeDescriptor() else {
+            return refuse(descriptor)
+        }
         StreamSockets.sendAtOnce(descriptor.raw)
         let place = ConnectionPlace(listener: listener, raw: descriptor.raw)
         let connection = HTTPConnection(descriptor, self, listener)
@@ -113,7 +143,17 @@ package final class HTTPServer {
         connection.begin(after: takesUp?(place))
     }
 
-    func remove(_ connection: HTTPConnection) { connections[ObjectIdentifier(connection)] = nil }
+    private func refuse(_ descriptor: consuming FileDescriptor) {
+        guard let closing else { return }
+        var descriptors = Descriptors(owning: [])
+        descriptors.add(descriptor)
+        closing.close(descriptors)
+    }
+
+    func remove(_ connection: HTTPConnection) {
+        connections[ObjectIdentifier(connection)] = nil
+        holdings.giveDescriptor()
+    }
 
     /// Called when a connection waits for its other side in the middle of something.
     func keepAnEyeOnConnections() {
@@ -148,21 +188,26 @@ private final class Listener: Watched {
         self.server = server
     }
 
-    func begin() throws(SystemError) { registration = try server.loop.watch(descriptor.raw, self) }
+    func begin() throws(SystemError) { registration = try server.watch(descriptor.raw, self) }
 
     func end() {
         if let registration { server.loop.forget(registration) }
         registration = nil
     }
 
-    func isReady(toRead: Bool, toWrite: Bool) {
+    func isReady(toRead: Bool, toWrite: Bool, _ turn: inout Turn) {
         while registration != nil {
             do throws(SystemError) {
-                guard let connection = try StreamSockets.accept(descriptor.raw) else { return }
-                server.take(connection, from: number)
+                switch try turn.accept(descriptor.raw) {
+                case .connection(let connection): server.take(connection, from: number)
+                case .nothing: return
+                case .later: return
+                }
             } catch {
                 // No descriptor is free. Those who wait are taken up when one of ours has closed, or by this look again.
-                _ = server.loop.after(50_000_000) { [weak self] in self?.isReady(toRead: true, toWrite: false) }
+                _ = server.loop.after(50_000_000) { [weak self] in
+                    if let self, let registration { server.loop.wake(registration) }
+                }
                 return
             }
         }

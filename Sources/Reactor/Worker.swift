@@ -31,7 +31,7 @@ package final class Worker: Watched {
         self.loop = loop
         let shared = try Shared()
         self.shared = shared
-        registration = try loop.watch(shared.results.raw, self)
+        registration = try loop.watch(shared.results.raw, self, chargedTo: .engine)
         try Threads.start { Self.serve(shared) }
     }
 
@@ -47,7 +47,7 @@ package final class Worker: Watched {
         EventCounter.add(to: shared.work)
     }
 
-    package func isReady(toRead: Bool, toWrite: Bool) {
+    package func isReady(toRead: Bool, toWrite: Bool, _ turn: inout Turn) {
         EventCounter.take(from: shared.results)
         let results = shared.state.withLock { state in
             defer { state.results = [] }

@@ -138,10 +138,11 @@ struct Inside: ~Copyable {
     /// Before anything else runs in this network, or it could take the addresses first and answer in our stead.
     private mutating func listen() throws(Refusal) {
         listeners = try log.step("listen for runtimes") { () throws(SystemError) in
-            var both = Descriptors(owning: [])
-            both.add(try Network.listen(port: RuntimeListener.port))
-            both.add(try Network.listen(name: RuntimeListener.name))
-            return both
+            var made = Descriptors(owning: [])
+            made.add(try Network.listen(port: RuntimeListener.port))
+            // Where the kernel cannot refuse descriptors there is no such socket, and runtimes keep to TCP.
+            if let local = try Network.listen(name: RuntimeListener.name) { made.add(local) }
+            return made
         }
     }
 

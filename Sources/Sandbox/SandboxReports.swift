@@ -28,8 +28,10 @@ extension Sandbox {
     private func take(
         _ report: InitReport, _ descriptors: consuming Descriptors, _ tell: (WardenReply, consuming Descriptors) -> Void
     ) {
+        // Before any of them can be dropped: to close them shall wait for nobody.
+        for raw in descriptors.numbers { FileDescriptor.forbidLinger(raw) }
         guard isDue(report) else { return distrust("what it was not asked for") }
-        guard descriptors.count == descriptorCount(of: report) else {
+        guard descriptorCounts(of: report).contains(descriptors.count) else {
             return distrust("\(descriptors.count) descriptors")
         }
         switch report {
@@ -53,7 +55,7 @@ extension Sandbox {
             if case .signalled(SIGKILL) = ending, isOutOfMemory() { return end(because: .outOfMemory) }
             tell(.processEnded(id: id, process: number, ending), Descriptors(owning: []))
         case .socket:
-            guard (try? Files.kind(of: descriptors[0]))?.kind == .socket else { return distrust("what is no socket") }
+            guard Network.isPlainTCP(descriptors[0]) else { return distrust("what is no socket of TCP") }
             socketsAsked -= 1
             tell(.socket(id: id), descriptors)
         case .restored(let processes):
@@ -81,11 +83,11 @@ extension Sandbox {
         }
     }
 
-    private func descriptorCount(of report: InitReport) -> Int {
+    private func descriptorCounts(of report: InitReport) -> ClosedRange<Int> {
         switch report {
-        case .started: waits ? 2 : 0
-        case .socket: 1
-        default: 0
+        case .started: waits ? 1...2 : 0...0
+        case .socket: 1...1
+        default: 0...0
         }
     }
 
@@ -93,10 +95,17 @@ extension Sandbox {
     private func give(
         _ listeners: consuming Descriptors, _ inside: [Step], _ tell: (WardenReply, consuming Descriptors) -> Void
     ) {
-        guard listeners.numbers.allSatisfy(Network.isListening) else { return distrust("what does not listen") }
+        guard listeners.numbers.allSatisfy(Network.isListening), Network.isPlainTCP(listeners[0]) else {
+            return distrust("what does not listen")
+        }
+        // The supervisor reads what comes through it: descriptors may not.
+        guard listeners.count == 1 || !StreamSockets.bringsDescriptors(listeners[1]) else {
+            return distrust("a listener that takes descriptors")
+        }
         do throws(SystemError) {
             var descriptors = listeners
-            let given = try [.runtimeAPI, .runtimeSocket] + group.openGiven(into: &descriptors)
+            let kinds: [Given] = descriptors.count == 2 ? [.runtimeAPI, .runtimeSocket] : [.runtimeAPI]
+            let given = try kinds + group.openGiven(into: &descriptors)
             tell(.started(id: id, steps: steps + inside, given: given), descriptors)
             steps = []
         } catch {

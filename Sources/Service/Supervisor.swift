@@ -63,7 +63,8 @@ package final class Supervisor {
 
     private func serve(on listener: consuming FileDescriptor) throws(SystemError) {
         let control = ControlService(engine, store, dispatcher, log)
-        let server = HTTPServer(loop, control)
+        let server = HTTPServer(
+            loop, control, chargedTo: .engine, holdings: Holdings(bytes: Self.mostHeld, descriptors: 2048))
         (self.control, self.server) = (control, server)
         let (own, group) = (settings.user, settings.socketGroup)
         let isForAll = settings.socketMode & 0o002 != 0
@@ -75,8 +76,12 @@ package final class Supervisor {
             log.complain("a connection was refused", [("user", String(peer.user))])
             return false
         }
-        try server.listen(on: listener)
+        // Only those who may use it get this far; on a kernel that cannot refuse descriptors, theirs are closed elsewhere.
+        try server.listen(on: listener, takesDescriptors: true)
     }
+
+    /// What clients of the control socket make us hold.
+    private static let mostHeld = 1 << 30
 
     /// Serves until it is told to stop.
     package func run() -> Int32 {
@@ -151,10 +156,10 @@ final class SignalWatch: Watched {
 
     init(_ numbers: [Int32], _ loop: EventLoop) throws(SystemError) {
         descriptor = try Signals.divert(numbers)
-        _ = try loop.watch(descriptor.raw, self)
+        _ = try loop.watch(descriptor.raw, self, chargedTo: .engine)
     }
 
-    func isReady(toRead: Bool, toWrite: Bool) {
+    func isReady(toRead: Bool, toWrite: Bool, _ turn: inout Turn) {
         for number in (try? Signals.take(from: descriptor)) ?? [] { heard(number) }
     }
 }

@@ -3,8 +3,8 @@
 
 /// From pid 1 to its keeper.
 package enum InitReport: Equatable, Sendable {
-    /// The sandbox is made, its command started if it has one. A sandbox without comes with two descriptors: the
-    /// listeners of its Runtime API, as `Given.runtimeAPI` and `.runtimeSocket` tell.
+    /// The sandbox is made, its command started if it has one. A sandbox without comes with the
+    /// listeners of its Runtime API: `Given.runtimeAPI`, and `.runtimeSocket` where the kernel can refuse descriptors.
     case started(steps: [Step])
     case refused(Refusal)
     /// The command that the sandbox was made for has ended, and with it the sandbox.

@@ -119,7 +119,8 @@ package enum WardenRequest: Equatable, Sendable {
 package enum Given: UInt8, CaseIterable, Sendable {
     /// Listening at 127.0.0.1:9001 of the sandbox's network.
     case runtimeAPI = 1
-    /// Listening at the abstract name `martlet-runtime` of the sandbox's network: the same service, with less to do.
+    /// Listening at the abstract name `martlet-runtime` of the sandbox's network: the same service, with less to do. Not
+    /// before Linux 6.16: there, whoever connects could send descriptors.
     case runtimeSocket
     /// `cgroup.freeze`, to write; not on a host without cgroup2.
     case freeze

@@ -40,10 +40,10 @@ final class FakeWarden: Watched {
         let ends = try MessageSocket.pair()
         link = try WardenLink(MessageSocket(raw: ends.here), loop)
         socket = MessageSocket(raw: ends.there)
-        _ = try loop.watch(socket.raw, self)
+        _ = try loop.watch(socket.raw, self, chargedTo: .engine)
     }
 
-    func isReady(toRead: Bool, toWrite: Bool) {
+    func isReady(toRead: Bool, toWrite: Bool, _ turn: inout Turn) {
         while let reception = try? socket.receive(block: false) {
             guard case .message(let message) = reception else { return }
             guard let request = try? WardenRequest(decoding: message.bytes) else { continue }
@@ -168,7 +168,7 @@ final class FakeRuntime: Watched {
         self.descriptor = descriptor
         self.loop = loop
         _ = fcntl(self.descriptor.raw, F_SETFL, O_NONBLOCK)
-        registration = try loop.watch(self.descriptor.raw, self)
+        registration = try loop.watch(self.descriptor.raw, self, chargedTo: .engine)
     }
 
     deinit {
@@ -185,7 +185,7 @@ final class FakeRuntime: Watched {
         )
     }
 
-    func isReady(toRead: Bool, toWrite: Bool) {
+    func isReady(toRead: Bool, toWrite: Bool, _ turn: inout Turn) {
         guard case .count(let count) = Streams.read(descriptor.raw, into: &buffer) else { return }
         parser.feed(buffer[..<count])
         while let event = try? parser.next() {

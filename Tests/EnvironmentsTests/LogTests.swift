@@ -23,7 +23,8 @@ import Testing
 
     init() throws {
         loop = try EventLoop()
-        pipe = try LogPipe(loop, lines)
+        pipe = try LogPipe(
+            loop, lines, chargedTo: .engine, holdings: Holdings(bytes: 1 << 20, descriptors: 10))
         _ = fcntl(pipe.writeEnd.raw, F_SETFL, O_NONBLOCK)
     }
 

@@ -86,7 +86,8 @@ private final class Stage {
         var settings = EngineSettings()
         settings.state = "/nowhere"
         engine = Engine(loop, try WardenLink(MessageSocket(raw: ends.here), loop), settings)
-        server = HTTPServer(loop, service)
+        server = HTTPServer(
+            loop, service, chargedTo: .engine, holdings: Holdings(bytes: 1 << 30, descriptors: 1 << 20))
         connection = HTTPConnection(try Files.open("/dev/null", .readWrite), server, 0)
     }
 

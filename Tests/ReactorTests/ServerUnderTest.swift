@@ -10,19 +10,23 @@ import Wire
 final class ServerUnderTest: HTTPService {
     let loop: EventLoop
     private(set) var server: HTTPServer!
-    private let path: String
+    let path: String
     var plans: (HTTPExchange) -> BodyPlan = { _ in .collect(limit: 1000) }
     var serves: (HTTPExchange) -> Void = { $0.answer(200, type: nil, body: $0.body) }
 
-    init(_ change: (inout HTTPServerLimits) -> Void = { _ in }) throws {
+    init(
+        held: Int = 1 << 30, chargedTo payer: Payer = .engine, listens: Bool = true,
+        _ change: (inout HTTPServerLimits) -> Void = { _ in }
+    ) throws {
         // As in the supervisor: that a peer has gone shows in the result of a write.
         Signals.ignore(SIGPIPE)
         loop = try EventLoop()
         var limits = HTTPServerLimits()
         change(&limits)
         path = "/tmp/martlet-reactor-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
-        server = HTTPServer(loop, self, limits: limits)
-        try server.listen(on: StreamSockets.listen(at: path))
+        server = HTTPServer(
+            loop, self, limits: limits, chargedTo: payer, holdings: Holdings(bytes: held, descriptors: 1000))
+        if listens { try server.listen(on: StreamSockets.listen(at: path)) }
     }
 
     deinit {
@@ -72,6 +76,8 @@ final class Client {
     /// How many bytes were taken.
     @discardableResult
     func send(_ text: String) -> Int { Streams.write(descriptor.raw, Array(text.utf8), from: 0) ?? -1 }
+
+    func send(_ bytes: [UInt8], from start: Int) -> Int { Streams.write(descriptor.raw, bytes, from: start) ?? -1 }
 
     /// Nothing more will be sent; answers may still come.
     func finishSending() { _ = shutdown(descriptor.raw, Int32(SHUT_WR)) }

@@ -39,7 +39,7 @@ import Wire
 
     /// Many connections, each within its own bounds, must not fill the memory together.
     @Test func cannotMakeTheServerHoldMoreThanItMay() throws {
-        let server = try ServerUnderTest { $0.held = 2 << 20 }
+        let server = try ServerUnderTest(held: 2 << 20)
         server.plans = { _ in .collect(limit: 1 << 20) }
         server.serves = { $0.answer(200, type: nil, body: [UInt8](repeating: 120, count: 1 << 20)) }
         var clients: [Client] = []
@@ -49,12 +49,12 @@ import Wire
             clients.append(client)
         }
         try server.turn(for: 100)
-        #expect(server.server.held <= 2 << 20)
+        #expect(server.server.holdings.bytes <= 2 << 20)
         #expect(server.server.connectionCount < 4, "\(server.server.connectionCount) hold an answer of a megabyte")
         // Those who go give back what they held, and others are served.
         clients = []
         try server.turn { server.server.connectionCount == 0 }
-        #expect(server.server.held == 0)
+        #expect(server.server.holdings.bytes == 0)
         let next = try server.connect()
         next.send(post("a"))
         try server.turn { next.take().count == 1 }
@@ -269,7 +269,11 @@ import Wire
 
     private final class Receiver: BodyReceiver {
         var words: [String] = []
-        func receive(_ part: ArraySlice<UInt8>) { words.append(String(decoding: part, as: UTF8.self)) }
+        var held: Int { 0 }
+        func receive(_ part: ArraySlice<UInt8>) -> Bool {
+            words.append(String(decoding: part, as: UTF8.self))
+            return true
+        }
         func end(trailers: HTTPFields) { words.append("end \(trailers["x"] ?? "")") }
         func cut() { words.append("cut") }
     }

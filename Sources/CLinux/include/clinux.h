@@ -35,12 +35,25 @@ long clinux_receive(int32_t socket, void *bytes, uint64_t count, int32_t *descri
 long clinux_loopback_up(void);
 
 /// A stream socket that listens at 127.0.0.1 and `port`, or at an abstract Unix name of `length` bytes; close-on-exec and
-/// non-blocking, like the one that is not yet connected.
+/// non-blocking, like the one that is not yet connected. The one at a Unix name refuses descriptors; -ENOPROTOOPT where the
+/// kernel cannot.
 long clinux_listen_loopback(uint16_t port, int32_t backlog);
 long clinux_listen_abstract(const char *name, uint32_t length, int32_t backlog);
 long clinux_stream_socket(void);
 /// 1 when `fd` is a socket that listens, 0 when it is one that does not, -ENOTSOCK for anything else.
 long clinux_is_listening(int32_t fd);
+/// From now on nobody can send descriptors to a Unix socket, nor to one that connects to it. -ENOPROTOOPT before 6.16.
+long clinux_refuse_descriptors(int32_t fd);
+/// 1 when what is read from `fd` may bring descriptors along.
+long clinux_brings_descriptors(int32_t fd);
+/// 1 when `fd` is a TCP socket of IPv4 whose end waits for nobody (SO_LINGER).
+long clinux_is_plain_tcp(int32_t fd);
+/// Reads from a Unix stream without waiting; up to 253 descriptors that came along become the caller's.
+long clinux_receive_stream(int32_t fd, void *bytes, uint64_t count, int32_t *descriptors, uint32_t *descriptor_count);
+/// Another number above 2 for the open file of `fd`, close-on-exec.
+long clinux_duplicate(int32_t fd);
+/// To close `fd` waits for nobody, where it is a socket.
+void clinux_forbid_linger(int32_t fd);
 
 /// Empties the capability sets of the calling thread, or reads the effective one.
 long clinux_capset_none(void);

@@ -39,6 +39,9 @@ package final class Environment {
     /// Outlives all its environments. Not weak: a weak reference slows every use of what it is to.
     unowned let owner: any EnvironmentOwner
 
+    /// What the loop may do for it.
+    let share = LoopShare()
+
     var life = EnvironmentLife()
     package var phase: EnvironmentLife.Phase { life.phase }
 
@@ -117,6 +120,8 @@ package final class Environment {
     var keepsLog = true
     var isQueuedForFreezing = false
     var outcome: Outcome?
+    /// Runtimes find the Runtime API at a Unix name too.
+    var hasRuntimeSocket = false
 
     enum ProcessRole: Equatable {
         case runtime

@@ -45,6 +45,7 @@ extension Environment {
             if wasRestored, !hasWaitedForSandbox { invocation.result.phases.sandboxUS = 0 }
         }
         served += 1
+        share.earn(LoopShare.forEvent + invocation.payload.count * LoopShare.forByte)
         let left = (invocation.deadline ?? now) - min(invocation.deadline ?? now, now)
         let deadlineMS = Clock.wallMilliseconds + left / 1_000_000
         api.give(invocation, deadlineMS: deadlineMS)
@@ -78,6 +79,7 @@ extension Environment {
         guard let invocation, advance(.answered) else { return }
         let took = (Clock.now - invocation.beganAt) / 1000
         invocation.isAnswered = true
+        share.earn(payload.count * LoopShare.forByte)
         invocation.result.payload = payload
         invocation.result.contentType = contentType
         invocation.result.error = error

@@ -28,7 +28,7 @@ enum ProcessEnvironment {
             variables.set("AWS_LAMBDA_LOG_FORMAT", "JSON")
             variables.set("AWS_LAMBDA_LOG_LEVEL", configuration.logLevel)
         }
-        variables.set("MARTLET_RUNTIME_SOCKET", "martlet-runtime")
+        if environment.hasRuntimeSocket { variables.set("MARTLET_RUNTIME_SOCKET", RuntimeAPI.socketName) }
         return reserved(variables, environment)
     }
 

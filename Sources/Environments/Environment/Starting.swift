@@ -86,7 +86,7 @@ extension Environment {
 
     func openRuntimeLog() throws(SystemError) -> LogPipe {
         if let runtimeLog { return runtimeLog }
-        let pipe = try LogPipe(engine.loop, self)
+        let pipe = try LogPipe(engine.loop, self, chargedTo: .share(share), holdings: api.holdings)
         runtimeLog = pipe
         return pipe
     }
@@ -94,7 +94,7 @@ extension Environment {
     func openExtensionLog() throws(SystemError) -> LogPipe {
         if let extensionLog { return extensionLog }
         let receiver = ExtensionLines(self)
-        let pipe = try LogPipe(engine.loop, receiver)
+        let pipe = try LogPipe(engine.loop, receiver, chargedTo: .share(share), holdings: api.holdings)
         (extensionLog, extensionLines) = (pipe, receiver)
         return pipe
     }
@@ -155,6 +155,7 @@ extension Environment: SandboxOwner {
             if let listener = given.take(.runtimeAPI) { try api.server.listen(on: listener, number: RuntimeAPI.tcp) }
             if let listener = given.take(.runtimeSocket) {
                 try api.server.listen(on: listener, number: RuntimeAPI.unix)
+                hasRuntimeSocket = true
             }
         } catch {
             if ready != nil {
@@ -179,7 +180,8 @@ extension Environment: SandboxOwner {
 
     package func sandboxEnded(_ outcome: Outcome) {
         self.outcome = outcome
-        drainLogs()
+        runtimeLog?.drainAtTheEnd()
+        extensionLog?.drainAtTheEnd()
         // The warden has seen to it that time was up: nobody here has. It is told as a timeout of our own.
         if outcome.reason == .timedOut, phase == .starting || phase == .invoking || phase == .finishing {
             fail(.timeout)

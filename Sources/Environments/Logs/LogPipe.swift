@@ -23,16 +23,18 @@ final class LogPipe: Watched {
     private var allowance: Int
     private var refilledAt: UInt64
     private var dropped = 0
-    private var isWaitingToRead = false
+    /// What the environment holds, with the beginning of a line.
+    private let holdings: Holdings
+    private var accounted = 0
 
     static let longestLine = 256 * 1024
     /// Bytes that may come at once, and bytes that may come in a second.
     private static let burst = 4 << 20
     private static let bytesPerSecond = 1 << 20
-    /// Read in one go before others have their turn.
-    private static let mostInATurn = 8
 
-    init(_ loop: EventLoop, _ receiver: any LineReceiver) throws(SystemError) {
+    init(
+        _ loop: EventLoop, _ receiver: any LineReceiver, chargedTo payer: Payer, holdings: Holdings
+    ) throws(SystemError) {
         let ends = try Streams.pipe()
         end = FileDescriptor(owning: ends.read)
         writeEnd = FileDescriptor(owning: ends.write)
@@ -40,40 +42,45 @@ final class LogPipe: Watched {
         self.receiver = receiver
         allowance = Self.burst
         refilledAt = loop.now
-        registration = try loop.watch(end.raw, self)
+        self.holdings = holdings
+        registration = try loop.watch(end.raw, self, chargedTo: payer)
     }
 
     func close() {
         if let registration { loop.forget(registration) }
         registration = nil
+        rest = []
+        account()
     }
 
-    func isReady(toRead: Bool, toWrite: Bool) { read() }
+    func isReady(toRead: Bool, toWrite: Bool, _ turn: inout Turn) { read(&turn) }
 
-    private func read() {
-        guard registration != nil, !isWaitingToRead else { return }
-        for _ in 0..<Self.mostInATurn {
-            guard case .count(let count) = Streams.read(end.raw, into: &loop.scratch) else { return }
+    private func read(_ turn: inout Turn) {
+        while registration != nil, case .count(let count) = turn.read(end.raw, into: &loop.scratch) {
             take(count)
             if count < loop.scratch.count / 16 { return }
         }
-        // There may be more: a while later, when others have been seen to.
-        isWaitingToRead = true
-        loop.afterThisTurn { [weak self] in
-            self?.isWaitingToRead = false
-            self?.read()
-        }
     }
 
-    /// Everything that was written before now.
+    /// What was written before now: all of it, as long as nobody inside has made the pipe larger than pipes are. What is
+    /// left then is read in turns of its own.
     func drain() {
-        for _ in 0..<64 {
-            guard registration != nil, case .count(let count) = Streams.read(end.raw, into: &loop.scratch) else {
-                break
-            }
-            take(count)
-        }
+        var turn = Turn()
+        while registration != nil, case .count(let count) = turn.read(end.raw, into: &loop.scratch) { take(count) }
+        if turn.isUnfinished, let registration { loop.wake(registration) }
         finishLine()
+    }
+
+    /// All that there is, up to a pipe at its largest: nobody writes any more.
+    func drainAtTheEnd() {
+        for _ in 0..<Self.largestPipe / Turn.mostBytes { drain() }
+    }
+
+    private static let largestPipe = 1 << 20
+
+    private func account() {
+        holdings.add(bytes: rest.count - accounted)
+        accounted = rest.count
     }
 
     private func take(_ count: Int) {
@@ -87,7 +94,8 @@ final class LogPipe: Watched {
         let bytes = loop.scratch[..<count]
         guard let newline = bytes.lastIndex(of: 10) else {
             rest.append(contentsOf: bytes)
-            if rest.count > Self.longestLine { finishLine() }
+            account()
+            if rest.count > Self.longestLine || holdings.isOverdrawn { finishLine() }
             return
         }
         if rest.isEmpty {
@@ -98,6 +106,7 @@ final class LogPipe: Watched {
             rest.removeAll(keepingCapacity: rest.count < 4096)
         }
         rest.append(contentsOf: bytes[(newline + 1)...])
+        if rest.count != accounted { account() }
     }
 
     private func refill() {
@@ -121,6 +130,7 @@ final class LogPipe: Watched {
             rest.append(10)
             let line = rest
             rest = []
+            account()
             receiver.logLines(line[...])
         }
         if dropped > 0, allowance > 0 { reportDropped() }

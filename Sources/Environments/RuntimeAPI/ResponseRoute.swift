@@ -86,13 +86,17 @@ private final class StreamedResponse: BodyReceiver {
 
     private var isStillWanted: Bool { api.current?.invocation === invocation }
 
-    func receive(_ part: ArraySlice<UInt8>) {
-        guard isStillWanted, !isTooLarge else { return }
+    var held: Int { gathered.count }
+
+    func receive(_ part: ArraySlice<UInt8>) -> Bool {
+        guard isStillWanted, !isTooLarge else { return false }
         size += part.count
         if size > (invocation.isStreamed ? Payload.longestStream : Payload.longestResponse) {
             isTooLarge = true
             gathered = []
+            return false
         } else if invocation.isStreamed {
+            api.environment.share.earn(part.count * LoopShare.forByte)
             invocation.stream(part)
             if invocation.pendingOutput > Self.mostPending {
                 exchange.pauseReading()
@@ -101,6 +105,7 @@ private final class StreamedResponse: BodyReceiver {
         } else {
             gathered.append(contentsOf: part)
         }
+        return true
     }
 
     func end(trailers: HTTPFields) {

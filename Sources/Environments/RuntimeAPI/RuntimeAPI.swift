@@ -9,6 +9,8 @@ import Wire
 final class RuntimeAPI: HTTPService {
     unowned let environment: Environment
     private(set) var server: HTTPServer!
+    /// What the environment makes the supervisor hold.
+    let holdings: Holdings
     var runtime = RuntimeLife()
     /// The runtime's request for an event, as long as there is none.
     var waiting: HTTPExchange?
@@ -27,19 +29,25 @@ final class RuntimeAPI: HTTPService {
     /// More than any runtime needs, and few enough that a function that opens what it can harms nobody.
     private static let mostConnections = 128
 
-    /// The largest event, the largest answer, and as much again: whatever a function does, it costs us no more.
+    /// The largest event, the largest answer, and as much again: whatever a function does, it costs us no more. Of
+    /// descriptors, those of its connections and its subscriptions.
     private static let mostHeld = 24 << 20
+    private static let mostDescriptors = mostConnections + Telemetry.most
 
-    /// Of everything but answers to events.
+    /// Of errors, which go to the caller as they are.
     private static let longestMessage = 256 * 1024
+    /// Of what an extension says of itself, and is understood here.
+    private static let longestDemand = 8 * 1024
 
     init(_ environment: Environment) {
         self.environment = environment
         var limits = HTTPServerLimits()
         limits.connections = Self.mostConnections
         limits.http.trailers = 512 * 1024
-        limits.held = Self.mostHeld
-        server = HTTPServer(environment.engine.loop, self, limits: limits)
+        holdings = Holdings(
+            bytes: Self.mostHeld, descriptors: Self.mostDescriptors, within: environment.engine.holdings)
+        server = HTTPServer(
+            environment.engine.loop, self, limits: limits, chargedTo: .share(environment.share), holdings: holdings)
     }
 
     /// A runtime begins anew; what connections an earlier one had are over.
@@ -62,6 +70,7 @@ final class RuntimeAPI: HTTPService {
         case .response(let id):
             return streamedResponse(exchange, id: id) ?? collectAnswer(exchange, id: id, .response)
         case .invocationError(let id): return collectAnswer(exchange, id: id, .errorResponse)
+        case .register, .telemetry, .logs: return .collect(limit: Self.longestDemand)
         default: return .collect(limit: Self.longestMessage)
         }
     }

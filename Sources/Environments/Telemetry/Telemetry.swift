@@ -14,8 +14,18 @@ final class Telemetry {
     private var initStarted = ""
     /// As they came.
     private(set) var requests: [String] = []
+    var queue: [Queued] = []
+    /// Of those in the queue, the ones at its beginning that are made into events.
+    var done = 0
+    var queuedBytes = 0
+    var registration: EventLoop.Registration?
+
+    /// Subscriptions in an environment: as many as extensions. Each takes a descriptor, and keeps what it has not sent.
+    static let most = 10
 
     init(_ environment: Environment) { self.environment = environment }
+
+    var subscriptionCount: Int { subscriptions.count }
 
     /// Whether anything need be made at all.
     var isWanted: Bool { !subscriptions.isEmpty }
@@ -30,6 +40,10 @@ final class Telemetry {
         guard environment.phase == .starting else {
             return exchange.refuse(
                 403, type: "Telemetry.SubscriptionClosed", "Telemetry API subscription is closed already")
+        }
+        guard subscriptions.count < Self.most else {
+            return exchange.refuse(
+                403, type: "Telemetry.TooManySubscriptions", "Telemetry API subscription limit (\(Self.most)) reached")
         }
         do throws(TelemetryOptions.Invalid) {
             let options = try TelemetryOptions(body: exchange.body)
@@ -49,7 +63,9 @@ final class Telemetry {
     }
 
     private func begin(_ options: TelemetryOptions) -> TelemetrySubscription {
-        let subscription = TelemetrySubscription(options, environment.engine.loop) { [unowned self] subscription in
+        let subscription = TelemetrySubscription(
+            options, environment.engine.loop, chargedTo: .share(environment.share), holdings: environment.api.holdings
+        ) { [unowned self] subscription in
             waitingForSockets.append(subscription)
             environment.engine.warden.askForSocket(in: environment.sandbox)
         }
@@ -62,7 +78,7 @@ final class Telemetry {
 
     /// Those who subscribed before a snapshot was made hear of what comes after it is restored.
     func takeUp(_ requests: [String]) {
-        for request in requests {
+        for request in requests.prefix(Self.most) {
             guard let options = try? TelemetryOptions(body: Array(request.utf8)) else { continue }
             _ = begin(options)
         }
@@ -70,7 +86,8 @@ final class Telemetry {
     }
 
     func socketCame(_ socket: consuming FileDescriptor) {
-        guard !waitingForSockets.isEmpty else { return }
+        // Of TCP, or it could keep us waiting when it is closed.
+        guard !waitingForSockets.isEmpty, Network.isPlainTCP(socket.raw) else { return }
         waitingForSockets.removeFirst().take(socket)
     }
 
@@ -86,6 +103,7 @@ final class Telemetry {
     }
 
     func close() {
+        forgetQueue()
         for subscription in subscriptions { subscription.close() }
         (subscriptions, waitingForSockets, requests) = ([], [], [])
     }
@@ -221,19 +239,40 @@ final class Telemetry {
     func extensionLines(_ lines: ArraySlice<UInt8>) { tellLines(lines, .extension, "extension") }
 
     private func tellLines(_ lines: ArraySlice<UInt8>, _ type: TelemetryOptions.EventType, _ name: String) {
-        guard subscriptions.contains(where: { $0.options.types.contains(type) }) else { return }
-        for line in lines.split(separator: 10) {
-            // A function that logs in JSON has its objects passed on as such.
-            let isObject = environment.function.configuration.logFormat == .json && line.first == UInt8(ascii: "{")
-            let object = isObject ? try? JSON(parsing: Array(line)) : nil
-            tell(type, name, object ?? .text(String(decoding: line, as: UTF8.self)))
-        }
+        guard isWanted(type) else { return }
+        enqueue(.lines(type, name, Array(lines), next: 0))
+    }
+
+    func isWanted(_ type: TelemetryOptions.EventType) -> Bool {
+        subscriptions.contains { $0.options.types.contains(type) }
+    }
+
+    func tellLine(_ line: ArraySlice<UInt8>, _ type: TelemetryOptions.EventType, _ name: String) {
+        // A function that logs in JSON has its objects passed on as such.
+        let isObject = environment.function.configuration.logFormat == .json && line.first == UInt8(ascii: "{")
+        let object = isObject ? try? JSON(parsing: Array(line)) : nil
+        give(
+            type,
+            Self.event(environment.engine.wallTime.iso, name, object ?? .text(String(decoding: line, as: UTF8.self))))
     }
 
     private func tell(_ type: TelemetryOptions.EventType, _ name: String, _ record: @autoclosure () -> JSON) {
         guard isWanted else { return }
         let event = Self.event(environment.engine.wallTime.iso, name, record())
+        // Behind the lines that came before.
+        if queue.isEmpty { give(type, event) } else { enqueue(.event(type, event)) }
+    }
+
+    func give(_ type: TelemetryOptions.EventType, _ event: [UInt8]) {
         for subscription in subscriptions { subscription.add(type, event) }
+    }
+
+    func drop(_ bytes: Int) {
+        for subscription in subscriptions { subscription.drop(1, bytes: bytes) }
+    }
+
+    var payer: (loop: EventLoop, share: LoopShare, holdings: Holdings) {
+        (environment.engine.loop, environment.share, environment.api.holdings)
     }
 
     static func event(_ time: String, _ type: String, _ record: JSON) -> [UInt8] {

@@ -23,8 +23,14 @@ final class TelemetrySubscription: Watched {
     private var sent = 0
     /// A batch is on its way, and its answer has not come.
     private var isSending = false
-    private var parser = HTTPParser(.responses)
+    private var parser = TelemetrySubscription.parser
+    /// Of the answer that is awaited, or of what nobody has asked for.
+    private var received = 0
     private var failures = 0
+    private let payer: Payer
+    /// What the environment holds; what is gathered here is a part of it.
+    private let holdings: Holdings
+    private var accounted = 0
     private var isClosed = false
     /// Nothing is sent for the time being: a connection would not live through the capture that is to come, and many a
     /// subscriber waits for one and no more.
@@ -33,29 +39,57 @@ final class TelemetrySubscription: Watched {
     /// As many batches as may wait behind the one that is on its way.
     private static let mostBatches = 8
     private static let mostFailures = 5
+    /// A longer answer is none; and one that answers though nobody asked is cut off too.
+    private static let longestAnswer = 64 * 1024
+    /// What an event takes beside its bytes.
+    private static let overhead = 64
 
-    init(_ options: TelemetryOptions, _ loop: EventLoop, askForSocket: @escaping (TelemetrySubscription) -> Void) {
+    init(
+        _ options: TelemetryOptions, _ loop: EventLoop, chargedTo payer: Payer, holdings: Holdings,
+        askForSocket: @escaping (TelemetrySubscription) -> Void
+    ) {
         self.options = options
         self.loop = loop
+        self.payer = payer
+        self.holdings = holdings
         self.askForSocket = askForSocket
+    }
+
+    private static var parser: HTTPParser {
+        var limits = HTTPLimits()
+        limits.body = longestAnswer
+        limits.trailers = limits.head
+        return HTTPParser(.responses, limits: limits)
     }
 
     func prepare() { askForSocket(self) }
 
     func add(_ type: TelemetryOptions.EventType, _ event: [UInt8]) {
         guard options.types.contains(type), !isClosed else { return }
-        if gatheredBytes + event.count > Self.mostBatches * options.mostBytes {
-            dropped.count += 1
-            dropped.bytes += event.count
-            return
+        let size = event.count + Self.overhead
+        if gatheredBytes + size > Self.mostBatches * options.mostBytes || !holdings.hasRoom(forBytes: size) {
+            return drop(1, bytes: event.count)
         }
         gathered.append(event)
-        gatheredBytes += event.count
+        gatheredBytes += size
+        account()
         if gathered.count >= options.mostItems || gatheredBytes >= options.mostBytes {
             flush()
         } else if timer == nil {
             timer = loop.after(UInt64(options.timeoutMS) * 1_000_000) { [weak self] in self?.flush() }
         }
+    }
+
+    /// Those that were not even made.
+    func drop(_ count: Int, bytes: Int) {
+        dropped.count += count
+        dropped.bytes += bytes
+    }
+
+    private func account() {
+        let holds = gatheredBytes + output.count
+        holdings.add(bytes: holds - accounted)
+        accounted = holds
     }
 
     func flush() {
@@ -67,7 +101,8 @@ final class TelemetrySubscription: Watched {
         if dropped.count > 0 { reportDropped() }
         isSending = true
         output = batch()
-        sent = 0
+        (sent, received) = (0, 0)
+        account()
         if registration == nil { connect() } else { write() }
     }
 
@@ -78,31 +113,52 @@ final class TelemetrySubscription: Watched {
         ])
         dropped = (0, 0)
         let time = WallTime(milliseconds: Clock.wallMilliseconds).iso
-        gathered.append(Telemetry.event(time, "platform.logsDropped", record))
+        let event = Telemetry.event(time, "platform.logsDropped", record)
+        gathered.append(event)
+        gatheredBytes += event.count + Self.overhead
     }
 
     private func batch() -> [UInt8] {
-        let count = min(gathered.count, options.mostItems)
-        let events = gathered[..<count]
+        // As many as fit into one, and one at least.
+        var (count, bytes) = (0, 0)
+        while count < min(gathered.count, options.mostItems), count == 0 || bytes < options.mostBytes {
+            bytes += gathered[count].count + Self.overhead
+            count += 1
+        }
+        let events = Array(gathered[..<count])
         gathered.removeFirst(count)
-        gatheredBytes = gathered.reduce(0) { $0 + $1.count }
+        gatheredBytes -= bytes
         switch options.destination {
-        case .tcp: return Array(events.joined(separator: [10])) + [10]
+        case .tcp: return Self.joined(events, bytes, "", "\n", "\n")
         case .http(_, let path, let host):
             var writer = HTTPWriter()
             writer.requestLine(.post, path)
             writer.field("Host", host)
             writer.field("Content-Type", "application/json")
-            writer.body(
-                [UInt8(ascii: "[")] + Array(events.joined(separator: [UInt8(ascii: ",")])) + [UInt8(ascii: "]")])
+            writer.body(Self.joined(events, bytes, "[", ",", "]"))
             return writer.bytes
         }
+    }
+
+    private static func joined(
+        _ events: [[UInt8]], _ size: Int, _ start: String, _ separator: String, _ end: String
+    ) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(size + 16)
+        bytes += start.utf8
+        for (index, event) in events.enumerated() {
+            if index > 0 { bytes += separator.utf8 }
+            bytes += event
+        }
+        bytes += end.utf8
+        return bytes
     }
 
     // MARK: the connection
 
     func take(_ descriptor: consuming FileDescriptor) {
-        if isClosed { return }
+        // An environment that may hold no more of them is not told of anything.
+        if isClosed || socket.count > 0 || !holdings.takeDescriptor() { return }
         socket.add(descriptor)
         // What should have gone meanwhile.
         if timer == nil { flush() }
@@ -117,9 +173,10 @@ final class TelemetrySubscription: Watched {
 
     private func connect() {
         do throws(SystemError) {
-            let registration = try loop.watch(socket[0], self)
+            let registration = try loop.watch(socket[0], self, chargedTo: payer)
             self.registration = registration
-            parser = HTTPParser(.responses)
+            parser = Self.parser
+            received = 0
             isConnected = try StreamSockets.beginConnecting(socket[0], port: port)
             if isConnected { write() } else { loop.wantOutput(true, registration) }
         } catch {
@@ -127,7 +184,7 @@ final class TelemetrySubscription: Watched {
         }
     }
 
-    func isReady(toRead: Bool, toWrite: Bool) {
+    func isReady(toRead: Bool, toWrite: Bool, _ turn: inout Turn) {
         guard let registration else { return }
         if !isConnected {
             if StreamSockets.error(of: socket[0]) != nil { return retryLater() }
@@ -138,35 +195,44 @@ final class TelemetrySubscription: Watched {
             loop.wantOutput(false, registration)
             write()
         }
-        if toRead { read() }
+        if toRead { read(&turn) }
     }
 
     private func write() {
         guard let registration, isConnected else { return }
-        while sent < output.count {
-            guard let count = Streams.write(socket[0], output, from: sent) else { return retryLater() }
-            if count == 0 { return loop.wantOutput(true, registration) }
-            sent += count
+        guard let count = Streams.write(socket[0], output, from: sent, most: Turn.mostBytes) else {
+            return retryLater()
         }
+        sent += count
+        if count == 0, sent < output.count { return loop.wantOutput(true, registration) }
+        // The rest is for a turn of its own.
+        if sent < output.count { return loop.wake(registration, toWrite: true) }
         // A TCP subscriber does not answer.
         if case .tcp = options.destination, isSending { delivered() }
     }
 
-    private func read() {
+    private func read(_ turn: inout Turn) {
         while registration != nil {
-            switch Streams.read(socket[0], into: &loop.scratch) {
-            case .nothing: return
+            // What an earlier turn has left comes first.
+            do throws(HTTPError) {
+                while parser.backlog > 0 || parser.isInside, turn.canGoOn(), let event = try parser.next() {
+                    turn.charge(1)
+                    guard case .end = event else { continue }
+                    // An answer that nobody has asked for.
+                    guard isSending else { return retryLater() }
+                    delivered()
+                }
+            } catch {
+                return retryLater()
+            }
+            if turn.isUnfinished || registration == nil { return }
+            switch turn.read(socket[0], into: &loop.scratch) {
+            case .nothing, .later: return
             case .ended: return retryLater()
             case .count(let count):
-                guard case .http = options.destination else { continue }
-                parser.feed(loop.scratch[..<count])
-                do throws(HTTPError) {
-                    while let event = try parser.next() {
-                        if case .end = event { delivered() }
-                    }
-                } catch {
-                    return retryLater()
-                }
+                received += count
+                if received > Self.longestAnswer { return retryLater() }
+                if case .http = options.destination { parser.feed(loop.scratch[..<count]) }
             }
         }
     }
@@ -174,7 +240,8 @@ final class TelemetrySubscription: Watched {
     private func delivered() {
         isSending = false
         failures = 0
-        output = []
+        (output, received) = ([], 0)
+        account()
         if !gathered.isEmpty { flush() }
     }
 
@@ -189,9 +256,9 @@ final class TelemetrySubscription: Watched {
         if failures > Self.mostFailures {
             isSending = false
             failures = 0
-            dropped.count += 1
-            dropped.bytes += output.count
-            return
+            drop(1, bytes: output.count)
+            output = []
+            return account()
         }
         timer?.cancel()
         timer = loop.after(UInt64(failures) * 50_000_000) { [weak self] in
@@ -207,6 +274,9 @@ final class TelemetrySubscription: Watched {
         timer?.cancel()
         if let registration { loop.forget(registration) }
         registration = nil
+        if socket.count > 0 { holdings.giveDescriptor() }
         socket = Descriptors(owning: [])
+        (gathered, gatheredBytes, output) = ([], 0, [])
+        account()
     }
 }

@@ -68,6 +68,9 @@ package struct HTTPHead: Sendable {
 
     package var body: HTTPBody
 
+    /// Its bytes, with all that it consists of.
+    package var size: Int { fields.bytes.count }
+
     package var target: String { fields.text(targetPlace) }
 
     /// The path of the target without its query, as bytes: routes are found by them on the hot path.

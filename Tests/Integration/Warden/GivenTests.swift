@@ -26,7 +26,9 @@ struct GivenToTheSupervisor {
 
     @Test func theListenersAreReachedFromInsideAlone() throws {
         let sandbox = try WaitingSandbox(in: warden)
-        #expect(sandbox.given.prefix(2) == [.runtimeAPI, .runtimeSocket])
+        // On a kernel that cannot refuse descriptors there is no Unix socket that could bring them.
+        #expect(sandbox.given.first == .runtimeAPI)
+        #expect(sandbox.given.contains(.runtimeSocket) == Self.canRefuseDescriptors)
         let pipe = try Pipe()
         let request = ProcessRequest(
             number: 1, command: ["/usr/bin/bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9001; cat <&3"])
@@ -60,7 +62,14 @@ struct GivenToTheSupervisor {
         return result < 0 ? -errno : 0
     }
 
-    @Test(.enabled(if: HostFiles.names(in: python + "/").contains("usr"), "no python root"))
+    private static let canRefuseDescriptors: Bool = {
+        guard let socket = try? Network.listen(name: "martlet-test-\(getpid())") else { return false }
+        return !StreamSockets.bringsDescriptors(socket.raw)
+    }()
+
+    @Test(
+        .enabled(if: HostFiles.names(in: python + "/").contains("usr"), "no python root"),
+        .enabled(if: canRefuseDescriptors, "the kernel cannot refuse descriptors"))
     func theUnixListenerIsReachedByItsName() throws {
         var request = WaitingSandbox.request()
         request.root = Self.python
@@ -83,7 +92,8 @@ struct GivenToTheSupervisor {
         let sandbox = try WaitingSandbox(in: warden)
         // Of what is open in a new process, three are streams and one is the directory that is being listed.
         #expect(try sandbox.output(1, "ls /proc/self/fd | wc -l") == "4")
-        #expect(try sandbox.output(2, "cat /proc/net/unix | grep -c martlet-runtime") == "1")
+        let names = try sandbox.output(2, "cat /proc/net/unix | grep -c martlet-runtime")
+        #expect(names == (Self.canRefuseDescriptors ? "1" : "0"))
     }
 
     @Test func aSocketIsOneOfTheSandboxsNetwork() throws {

@@ -42,9 +42,14 @@ enum BenchFloods {
     /// A server for each, so that none has what another has left.
     private static func measure(_ flood: String, _ seconds: Double) throws {
         let server = try ServerUnderTest()
-        defer { _ = try? server.end() }
+        var isStuck = false
+        // One that does not answer does not end by itself either.
+        defer { _ = try? server.end(isStuck ? SIGKILL : SIGTERM) }
         try server.deploy("neighbour", runtime: "python3.11", handler: "main.handler", files: [("main.py", echo)])
         let connection = try StreamSockets.connect(to: server.socket)
+        var patience = timeval(tv_sec: 10, tv_usec: 0)
+        unsafe setsockopt(
+            connection.raw, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         for _ in 0..<200 { _ = try round(connection) }
         var pending: PendingAnswer?
         if flood != "quiet" {
@@ -63,7 +68,13 @@ enum BenchFloods {
         let begin = Clock.now
         var times: [UInt64] = []
         while Clock.now - begin < UInt64(seconds * 1e9) {
-            times.append(try round(connection))
+            guard let time = try? round(connection) else {
+                isStuck = true
+                print(left(flood, 22) + right("\(times.count)", 7) + "   then no answer in 10 seconds")
+                fflush(nil)
+                return
+            }
+            times.append(time)
             // Somebody with other things to do: a flood is not kept away by the neighbour itself.
             usleep(500)
         }

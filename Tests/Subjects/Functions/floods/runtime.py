@@ -159,26 +159,34 @@ def registrations():
     send_without_end(b"", (request % len(body) + body) * 8)
 
 
-def descriptor():
-    """One message: a socket that lingers, whose last descriptor is dropped by whoever reads."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    lingering = socket.create_connection(listener.getsockname())
-    lingering.setblocking(False)
+def lingering(listener):
+    """A connection with unsent bytes to a peer that takes none; to close it takes eight seconds."""
+    one = socket.create_connection(listener.getsockname())
+    one.setblocking(False)
     try:
         while True:
-            lingering.send(b"x" * 65536)
+            one.send(b"x" * 65536)
     except BlockingIOError:
         pass
-    lingering.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 8))
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 8))
+    return one
+
+
+def descriptor():
+    """Messages with such a socket, whose last descriptor is then dropped by whoever reads: if this process has let go of it
+    by then, so it takes a few."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    sockets = [lingering(listener) for _ in range(10)]
     try:
-        api = socket.socket(socket.AF_UNIX)
-        api.connect("\0martlet-runtime")
-        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [lingering.fileno()]))
-        api.sendmsg([b"GET /2018-06-01/ping HTTP/1.1\r\n\r\n"], [rights])
+        for one in sockets:
+            api = socket.socket(socket.AF_UNIX)
+            api.connect("\0martlet-runtime")
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [one.fileno()]))
+            api.sendmsg([b"GET /2018-06-01/ping HTTP/1.1\r\n\r\n"], [rights])
+            one.close()
         print("descriptor: sent", flush=True)
     except OSError as error:
         print(f"descriptor: {error.strerror}", flush=True)
-    lingering.close()
     time.sleep(1000)
 
 

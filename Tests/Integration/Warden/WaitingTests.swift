@@ -181,12 +181,8 @@ struct WaitingSandboxes {
         #expect(waitUntil { HostProcesses.having("301").isEmpty })
     }
 
-    /// A CPU of its own: with the share that comes with its memory, a seventh, only the time to use it up is seven times
-    /// as long.
     @Test func memoryThatIsUsedUpEndsTheSandbox() throws {
-        var request = WaitingSandbox.request(2)
-        request.waived = [.cpu]
-        let greedy = try WaitingSandbox(in: warden, request)
+        let greedy = try WaitingSandbox(in: warden, WaitingSandbox.smallRequest(2))
         try greedy.start(1, "exec dd if=/dev/zero of=/dev/null bs=400M count=1")
         guard case .ended(2, let outcome)? = try warden.end(of: 2) else {
             Issue.record("did not end")

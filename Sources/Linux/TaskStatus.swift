@@ -13,10 +13,15 @@ package enum TaskStatus {
     }
 
     /// The process that it belongs to; nil when it is no more.
-    package static func process(of tid: Int32) -> Int32? {
+    package static func process(of tid: Int32) -> Int32? { number("Tgid:", of: tid) }
+
+    /// Who traces it: 0 for nobody, nil when it is no more.
+    package static func tracer(of tid: Int32) -> Int32? { number("TracerPid:", of: tid) }
+
+    private static func number(_ key: String, of tid: Int32) -> Int32? {
         guard let text = try? Files.read("/proc/\(tid)/status", limit: 65_536) else { return nil }
-        for line in text.split(separator: 10) where line.starts(with: Array("Tgid:".utf8)) {
-            return Int32(String(decoding: line.dropFirst(6), as: UTF8.self))
+        for line in text.split(separator: 10) where line.starts(with: Array(key.utf8)) {
+            return Int32(String(decoding: line.dropFirst(key.utf8.count + 1), as: UTF8.self))
         }
         return nil
     }

@@ -14,6 +14,9 @@ package struct TracedThread: Sendable {
         try Kernel.check(clinux_ptrace(CLINUX_PTRACE_SEIZE, tid, 0, 0), "ptrace", "seize \(tid)")
     }
 
+    /// One that the caller traces already, under another number: it has executed a program, and has that of the first thread.
+    package init(renumbered tid: Int32) { self.tid = tid }
+
     package func interrupt() throws(SystemError) {
         try Kernel.check(clinux_ptrace(CLINUX_PTRACE_INTERRUPT, tid, 0, 0), "ptrace", "interrupt \(tid)")
     }
@@ -184,9 +187,11 @@ package struct TracedThread: Sendable {
     /// own. Where `body` leaves a thread behind that does not stand still, the caller ends itself for that.
     package func boundToTracer<Result>(_ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
         let (thread, options) = (tid, CLINUX_PTRACE_O_EXITKILL)
-        try Kernel.check(clinux_ptrace(CLINUX_PTRACE_SETOPTIONS, thread, 0, UInt64(options)), "ptrace", "bind \(thread)")
+        let result = clinux_ptrace(CLINUX_PTRACE_SETOPTIONS, thread, 0, UInt64(options))
+        try Kernel.check(result, "ptrace", "bind \(thread)")
         defer {
-            if clinux_ptrace(CLINUX_PTRACE_SETOPTIONS, thread, 0, 0) != 0, !TaskStatus.hasEnded(thread) { Self.endBoth() }
+            let result = clinux_ptrace(CLINUX_PTRACE_SETOPTIONS, thread, 0, 0)
+            if result != 0, !TaskStatus.hasEnded(thread) { Self.endBoth() }
         }
         return try body()
     }

@@ -33,7 +33,7 @@ final class EngineUnderTest {
         }
     }
 
-    func function(_ text: String = #"{"snapshot": true}"#, _ name: String = "f") throws -> FunctionVersion {
+    func function(_ text: String = #"{"snapshot": true}"#, name: String = "f") throws -> FunctionVersion {
         let configuration = try FunctionConfiguration(json: JSON(parsing: Array(text.utf8)), others: [])
         let content = FunctionContent(directory: place.path, ContentFigures(), isDoomed: false, remove: { _ in })
         return FunctionVersion(

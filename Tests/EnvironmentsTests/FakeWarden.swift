@@ -25,6 +25,8 @@ final class FakeWarden: Watched {
     /// How the next requests are answered; nothing: as a warden does with whom all goes well.
     var refusesCapture: Refusal?
     var refusesRestore: Refusal?
+    /// Captures of these come to no end.
+    var hangsCapturesOf: Set<String> = []
     var refusesSnapshots: Refusal?
     /// Runtimes: whether they ask for their restore, and what they are after it.
     var knowsSnapStart = true
@@ -75,6 +77,7 @@ final class FakeWarden: Watched {
         case .capture(let id, let capture):
             asked.append("capture \(capture.snapshot)")
             if let refusesCapture { return send(.notCaptured(id: id, refusesCapture)) }
+            if hangsCapturesOf.contains(where: { capture.snapshot.hasPrefix("\($0)@") }) { return }
             memos[capture.snapshot] = capture.memo
             send(.captured(id: id, CaptureFigures()))
         case .restore(let id): restore(id)

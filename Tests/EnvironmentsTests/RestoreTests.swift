@@ -26,6 +26,22 @@ import Wire
         #expect(engine.count("create") == 1)
     }
 
+    @Test func slowOnesDoNotKeepAllPlaces() throws {
+        let engine = try EngineUnderTest()
+        engine.warden.hangsCapturesOf = ["slow", "slower"]
+        let snapshots = engine.dispatcher.snapshots!
+        snapshots.longestBegun = 300_000_000
+        let slow = try (0..<2).map { _ in try engine.function(name: "slow") }
+        let slower = try engine.function(name: "slower")
+        let other = try engine.function(name: "other")
+        for function in slow + [slower, other] { snapshots.deployed(function) }
+        try engine.turn { engine.warden.asked.count { $0.hasPrefix("capture slow") } == 2 }
+        #expect(snapshots[other].isBeingMade && engine.count("create") == 2)
+        try engine.turn { snapshots[other].ready != nil }
+        // A function has one place, however many of its versions wait.
+        #expect(engine.warden.asked.count { $0.hasPrefix("capture slow@") } == 1)
+    }
+
     @Test func whatIsRefusedIsServedCold() throws {
         let engine = try EngineUnderTest()
         engine.warden.refusesCapture = Refusal(.snapshot, "shared memory with an outsider")
@@ -97,7 +113,7 @@ import Wire
     @Test func whatAnEarlierEngineLeftIsTakenUp() throws {
         let first = try EngineUnderTest()
         let known = try first.ready()
-        let missing = try first.function(#"{"snapshot": true}"#, "g")
+        let missing = try first.function(#"{"snapshot": true}"#, name: "g")
         let name = first.dispatcher.snapshots[known].name
         // Another supervisor of the same warden.
         let second = Dispatcher(first.engine)

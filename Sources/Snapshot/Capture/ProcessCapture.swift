@@ -29,8 +29,10 @@ extension Capture {
                     throw Refusal(.snapshot, "process \(inside) handles its system calls itself (user dispatch)")
                 }
                 let pending = Self.mask("SigPnd", status) | Self.mask("ShdPnd", status)
-                if pending >> UInt64(SIGTRAP - 1) & 1 == 1 {
-                    throw Refusal(.snapshot, "SIGTRAP waits for process \(inside)")
+                // These cannot be held off while it makes a call.
+                for (number, name) in [(SIGTRAP, "SIGTRAP"), (SIGSTOP, "SIGSTOP")]
+                where pending >> UInt64(number - 1) & 1 == 1 {
+                    throw Refusal(.snapshot, "\(name) waits for process \(inside)")
                 }
             }
             try checkLeases(of: pid)
@@ -49,7 +51,8 @@ extension Capture {
     /// descriptor was closed while the file is mapped is noticed where the file is opened.
     private func checkLeases(of pid: Int32) throws {
         for number in try Files.names(in: "/proc/\(pid)/fdinfo") {
-            for line in try ProcFile.values("/proc/\(pid)/fdinfo/\(number)")["lock"] ?? [] where line.contains("LEASE") {
+            for line in try ProcFile.values("/proc/\(pid)/fdinfo/\(number)")["lock"] ?? [] where line.contains("LEASE")
+            {
                 throw Refusal(.snapshot, "it has a lease on a file (F_SETLEASE): descriptor \(number)")
             }
         }

@@ -148,7 +148,10 @@ final class StoppedTree {
         } catch {
             // It has ended meanwhile.
             if error.code == ESRCH || error.code == EPERM && TaskStatus.hasEnded(tid) { return }
-            throw error
+            // Or it is one of ours, whose number was that of the first thread of its process.
+            guard error.code == EPERM, TaskStatus.tracer(of: tid) == getpid() else { throw error }
+            members[tid] = (TracedThread(renumbered: tid), false)
+            try interrupt(tid)
         }
     }
 

@@ -123,7 +123,7 @@ struct InsideCalls {
     ]
 
     func make(_ thread: TracedThread, _ number: Int, _ arguments: [UInt64]) throws(SystemError) -> Int {
-        precondition(Self.numbers.contains(number), "\(number) is not among the calls that are looked for in the profile")
+        precondition(Self.numbers.contains(number), "\(number) is not among the calls that the profile has")
         return try thread.boundToTracer { () throws(SystemError) in
             try thread.call(number, arguments, with: instruction)
         }
@@ -133,7 +133,7 @@ struct InsideCalls {
     func ask(
         _ thread: TracedThread, _ number: Int, _ arguments: [UInt64], length: Int
     ) throws(SystemError) -> [UInt64] {
-        precondition(Self.numbers.contains(number), "\(number) is not among the calls that are looked for in the profile")
+        precondition(Self.numbers.contains(number), "\(number) is not among the calls that the profile has")
         let memory = try OtherProcess(process)
         let before = try memory.read(scratch, count: 64)
         var bytes: [UInt8] = []

@@ -103,8 +103,9 @@ extension Subject {
                 try send()
             }
         },
-        Subject("lease", "a lease on a file of its own, with the descriptor that it was taken by", refused: "a lease on a")
-        {
+        Subject(
+            "lease", "a lease on a file of its own, with the descriptor that it was taken by", refused: "a lease on a"
+        ) {
             let file = try leased()
             // F_GETLEASE
             return { _ in try expect("its kind", call(__NR_fcntl, file, 1025, 0), is: 1) }

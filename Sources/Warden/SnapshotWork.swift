@@ -58,9 +58,9 @@ extension Keeper {
     }
 
     /// Removes what is left of captures that nobody makes any more; tried again as long as somebody is at work on some.
-    package func clearDrafts() {
-        let isClear = (try? foundations.clearDrafts()) ?? true
-        nextDraftClearing = isClear ? nil : Clock.now + 1_000_000_000
+    package func clearDrafts() throws(Refusal) {
+        nextDraftClearing = nil
+        if try !foundations.clearDrafts() { nextDraftClearing = Clock.now + 1_000_000_000 }
     }
 
     package func restore(_ id: UInt32, logs: [Int32]) {
@@ -217,7 +217,7 @@ extension Keeper {
     }
 
     func endOverdueWork(_ now: UInt64) {
-        if let next = nextDraftClearing, next <= now { clearDrafts() }
+        if let next = nextDraftClearing, next <= now { try? clearDrafts() }
         for capture in captures where capture.latest <= now {
             captures.removeAll { $0 === capture }
             say(.notCaptured(id: capture.sandbox, Refusal(.snapshot, "its capture took too long")))

@@ -79,7 +79,7 @@ package enum Warden {
         }
         try keeper.watch(controlDescriptor, token: 0)
         keeper.sweep()
-        keeper.clearDrafts()
+        try keeper.clearDrafts()
         var supervisor = try settings.supervisorMemoryMB.map { size throws(Refusal) in
             try SupervisorGroup(of: getppid(), memoryMB: UInt64(size), foundations)
         }

@@ -3,6 +3,7 @@
 
 import Glibc
 import IntegrationSupport
+import Linux
 import Testing
 
 @Suite(.enabled(if: Binaries.isRoot, "needs root"))
@@ -29,8 +30,7 @@ struct StateDirectories {
             program.environment["MARTLET_RUN"] = run ?? "\(path)/run"
             let running = try program.start()
             // One that is not refused serves until it is told to end.
-            let deadline = ContinuousClock().now + .seconds(1)
-            while kill(running.pid, 0) == 0, ContinuousClock().now < deadline { usleep(10_000) }
+            _ = Processes.hasEnded(try Processes.open(running.pid), within: 1000 * Int32(Binaries.patience))
             running.signal(SIGTERM)
             return try running.end()
         }

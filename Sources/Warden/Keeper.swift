@@ -32,6 +32,7 @@ package final class Keeper {
     var toDescribe: [String] = []
     var lastDescription: UInt32 = 0
     var nextDraftClearing: UInt64?
+    var draftPause: UInt64 = 10_000_000
     var templates: [(template: Template, waiting: [(request: SandboxRequest, log: StepLog)])] = []
 
     /// What an event is about: a sandbox and one of its descriptors, packed into the token of the event queue. Tokens of

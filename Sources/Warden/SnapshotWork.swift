@@ -60,7 +60,10 @@ extension Keeper {
     /// Removes what is left of captures that nobody makes any more; tried again as long as somebody is at work on some.
     package func clearDrafts() throws(Refusal) {
         nextDraftClearing = nil
-        if try !foundations.clearDrafts() { nextDraftClearing = Clock.now + 1_000_000_000 }
+        if try foundations.clearDrafts() { return }
+        // A process that was killed with its engine is gone in a moment; another engine may be at work for long.
+        nextDraftClearing = Clock.now + draftPause
+        draftPause = min(draftPause * 2, 1_000_000_000)
     }
 
     package func restore(_ id: UInt32, logs: [Int32]) {

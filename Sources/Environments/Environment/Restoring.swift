@@ -150,7 +150,7 @@ extension Environment {
     package func sandboxRestored() {}
 
     package func sandboxNotRestored(_ refusal: Refusal) {
-        guard advance(.notRestored) else { return }
+        guard advance(.notRestored) else { return failedAfterItsConnections(refusal) }
         clearDeadline()
         forgetConnectionsToCome()
         processes = []
@@ -160,6 +160,18 @@ extension Environment {
         owner.restoreFailed(self, refusal, nil)
         // In this very sandbox, where there is somebody to wait for it.
         if invocation != nil { startProcesses() } else { shutDown() }
+    }
+
+    /// Its runtime had connected, so that this seemed over; but nothing of it has run. An event that is on its way to it has
+    /// been read by nobody, and goes elsewhere.
+    private func failedAfterItsConnections(_ refusal: Refusal) {
+        guard [.idle, .parked, .invoking].contains(phase), invocation?.isAnswered != true else { return }
+        // It begins once more, with all of its time.
+        invocation?.isLogged = false
+        deadlineTimer?.cancel()
+        telemetry.close()
+        giveBack(because: refusal)
+        shutDown()
     }
 
     /// There is no sandbox to restore it in: the event goes elsewhere.

@@ -33,7 +33,7 @@ struct Subject: Sendable {
     static let all =
         memory + advice + mappings + threads + registers + signals + timers + descriptors + waiting + sockets + locks
         + files
-        + processes + trees + blocking + repeating + refusals
+        + processes + trees + gate + blocking + repeating + refusals
 
     /// One line of `zoo --list`.
     var row: String {

@@ -33,6 +33,9 @@ final class FakeWarden: Watched {
     var hookFails = false
     /// After a restore nothing comes.
     var isMute = false
+    /// Its runtime connects, but never runs: the restore fails behind that.
+    var failsLate: Refusal?
+    private var later: Timer?
     /// It is restored, and ends at once.
     var crashes = false
 
@@ -127,6 +130,12 @@ final class FakeWarden: Watched {
         asked.append("restore")
         guard let sandbox = sandboxes[id] else { return }
         if let refusesRestore { return send(.notRestored(id: id, refusesRestore)) }
+        if let failsLate {
+            sandbox.connect(loop)
+            sandbox.runtime?.isDeaf = true
+            later = loop.after(20_000_000) { [weak self] in self?.send(.notRestored(id: id, failsLate)) }
+            return
+        }
         sandbox.processes = [1]
         if !isMute {
             // It asked before it was captured, and does not ask again.
@@ -166,6 +175,7 @@ final class FakeRuntime: Watched {
     private var body: [UInt8] = []
     private var buffer = [UInt8](repeating: 0, count: 65536)
     var hookFails = false
+    var isDeaf = false
 
     init(_ descriptor: consuming FileDescriptor, _ loop: EventLoop) throws {
         self.descriptor = descriptor
@@ -189,7 +199,7 @@ final class FakeRuntime: Watched {
     }
 
     func isReady(toRead: Bool, toWrite: Bool, _ turn: inout Turn) {
-        guard case .count(let count) = Streams.read(descriptor.raw, into: &buffer) else { return }
+        guard !isDeaf, case .count(let count) = Streams.read(descriptor.raw, into: &buffer) else { return }
         parser.feed(buffer[..<count])
         while let event = try? parser.next() {
             switch event {

@@ -187,6 +187,18 @@ import Wire
         #expect(try engine.invoke(function, .restore).started == .restored)
     }
 
+    /// The event was on its way to it, and nobody has read it.
+    @Test func aRestoreThatFailsBehindItsConnectionGivesItsEventAway() throws {
+        let engine = try EngineUnderTest { $0.pools.isOn = false }
+        engine.warden.knowsSnapStart = false
+        let function = try engine.ready()
+        engine.warden.failsLate = Refusal(.snapshot, "a process ended")
+        let caller = try engine.invoke(function, .restore)
+        #expect(caller.started == .cold && caller.result?.error == nil && caller.text == "1")
+        #expect(engine.complaints == ["a restore failed: a process ended"])
+        #expect(engine.count("create") == 2 && engine.count("kill") == 1)
+    }
+
     @Test func whatWasMadeElsewhereIsMadeAnewAtOnce() throws {
         let engine = try EngineUnderTest { $0.pools.isOn = false }
         let function = try engine.ready()

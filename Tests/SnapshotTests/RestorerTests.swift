@@ -72,7 +72,8 @@ import Testing
     @Test func bothSidesCallThingsTheSame() {
         let kinds: [(Step.Kind, Int)] = [
             (.call, RESTORER_CALL), (.attempt, RESTORER_TRY), (.patch, RESTORER_PATCH), (.fork, RESTORER_FORK),
-            (.thread, RESTORER_THREAD), (.leave, RESTORER_LEAVE), (.finish, RESTORER_FINISH), (.place, RESTORER_PLACE), (.stop, RESTORER_STOP), (.count, RESTORER_COUNT),
+            (.thread, RESTORER_THREAD), (.leave, RESTORER_LEAVE), (.finish, RESTORER_FINISH), (.place, RESTORER_PLACE),
+            (.stop, RESTORER_STOP), (.count, RESTORER_COUNT),
             (.take, RESTORER_TAKE),
         ]
         for (kind, number) in kinds { #expect(Int(kind.rawValue) == number) }

@@ -168,7 +168,7 @@ extension Environment {
         guard [.idle, .parked, .invoking].contains(phase), invocation?.isAnswered != true else { return }
         // It begins once more, with all of its time.
         invocation?.isLogged = false
-        deadlineTimer?.cancel()
+        clearDeadline()
         telemetry.close()
         giveBack(because: refusal)
         shutDown()

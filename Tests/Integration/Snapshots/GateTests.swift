@@ -11,7 +11,8 @@ import Wire
 struct GateTests {
     enum Machine: CaseIterable { case asItIs, loaded, oneProcessor }
 
-    private static let restores = 50
+    /// Everywhere with MARTLET_LONG=1.
+    private static let isLong = Binaries.environment("MARTLET_LONG") == "1"
 
     @Test(arguments: ["gate-threads", "gate-processes"], Machine.allCases)
     func nothingRunsBeforeAllHaveArrived(_ subject: String, _ machine: Machine) throws {
@@ -28,7 +29,7 @@ struct GateTests {
         try Zoo.deploy(subject, to: server, snapshot: true)
         let made = try server.request("POST", "/v1/functions/\(subject)/snapshot")
         try #require(made.status == 201, "\(made.text)")
-        for number in 1...Self.restores {
+        for number in 1...(machine == .asItIs || Self.isLong ? 50 : 10) {
             let answer = try server.invoke(subject, #"{"restored":true}"#, [("Martlet-Start", "restore")])
             #expect(answer.reply.field("martlet-started") == "restored", "\(number): \(answer)")
             #expect(answer.json?["ok"] == .bool(true), "\(number): \(answer)")

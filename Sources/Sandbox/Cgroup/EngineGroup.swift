@@ -45,12 +45,12 @@ package final class EngineGroup {
     ) -> String? {
         do throws(SystemError) {
             if unifiedLimits.contains(.pids), let parent = unified {
-                let group = try ProcessCeiling.makeGroup(below: parent)
+                let group = try ProcessCeiling.group(below: parent)
                 if let reason = enable(unifiedLimits, at: group) { return reason }
                 try ProcessCeiling.set(in: group)
                 unified = group
             } else if let parent = legacy[.pids] {
-                let group = try ProcessCeiling.makeGroup(below: parent)
+                let group = try ProcessCeiling.group(below: parent)
                 try ProcessCeiling.set(in: group)
                 // Controllers that are mounted together share one tree.
                 for limit in Limit.allCases where legacy[limit] == parent { legacy[limit] = group }

@@ -27,8 +27,8 @@ package struct ProcessCeiling {
         return (most(numbers: numbers, threads: threads), min(numbers, threads))
     }
 
-    /// Makes the group below `parent`.
-    static func makeGroup(below parent: String) throws(SystemError) -> String {
+    /// The group below `parent`, made when it is not there.
+    static func group(below parent: String) throws(SystemError) -> String {
         let path = "\(parent)/\(groupName)"
         do throws(SystemError) {
             try Files.makeDirectory(path)
@@ -38,8 +38,11 @@ package struct ProcessCeiling {
         return path
     }
 
-    /// Whoever starts sets it anew: it may have been made by somebody who was killed at once.
+    /// Whoever made the group may have been killed before it set the limit; a start waits for this, so one look is enough
+    /// where that is done.
     static func set(in group: String) throws(SystemError) {
-        try Files.control("\(group)/pids.max", String(try ofHost().most))
+        let file = "\(group)/pids.max"
+        if KernelText.number(inLine: try Files.read(file, limit: 64)) != nil { return }
+        try Files.control(file, String(try ofHost().most))
     }
 }

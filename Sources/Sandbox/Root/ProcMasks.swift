@@ -15,7 +15,7 @@ enum ProcMasks {
         "cmdline",  // how the host was started
         "swaps", "partitions", "diskstats",  // the host's disks
         "vmstat", "zoneinfo", "buddyinfo", "schedstat",  // what the host's memory and processors do, by the moment
-        "config.gz", "modules", "iomem", "ioports",  // what the kernel was built with, and what it runs on
+        "config.gz", "modules",  // what the kernel is made of
     ]
     /// Shown as empty directories.
     private static let directories = [

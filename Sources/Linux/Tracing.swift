@@ -14,6 +14,15 @@ package struct TracedThread: Sendable {
         try Kernel.check(clinux_ptrace(CLINUX_PTRACE_SEIZE, tid, 0, 0), "ptrace", "seize \(tid)")
     }
 
+    /// A process that executes a program waits for its other threads to be gone, and those that are traced for whoever
+    /// traces them; to seize a thread of it waits for the process. So while `body` seizes, the caller lets go of what has
+    /// ended by a timer. For a process without children of its own.
+    package static func seizing<Result>(_ body: () throws(SystemError) -> Result) throws(SystemError) -> Result {
+        clinux_reap_traced(1)
+        defer { clinux_reap_traced(0) }
+        return try body()
+    }
+
     /// One that the caller traces already, under another number: it has executed a program, and has that of the first thread.
     package init(renumbered tid: Int32) { self.tid = tid }
 

@@ -63,7 +63,7 @@ final class StoppedTree {
         else { throw Refusal(.snapshot, "pid 1 of the sandbox has ended") }
         (ownNamespace, self.namespace) = (own, namespace)
         do throws(SystemError) {
-            try stopAll()
+            try TracedThread.seizing { () throws(SystemError) in try stopAll() }
             try takeUp()
         } catch {
             letGo()

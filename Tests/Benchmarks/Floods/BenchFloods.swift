@@ -28,7 +28,7 @@ enum BenchFloods {
             print(
                 """
                 the neighbour's warm event, microseconds; the flooding function has 512 MB and 0.29 of a processor
-                                       events     p50       p99       max   loop busy   supervisor
+                                       events     p50       p99       max   loop busy, us an event, supervisor
                 """)
             for flood in words.isEmpty ? all : words { try measure(flood, seconds) }
         } catch {
@@ -90,7 +90,9 @@ enum BenchFloods {
         print(
             left(flood, 22) + right("\(times.count)", 7) + cell(times[times.count / 2])
                 + cell(times[times.count * 99 / 100]) + cell(times[times.count - 1])
-                + right("\(busy * 100 / wall) %", 9) + "   \(memory / 1024) MB, \(descriptors) descriptors")
+                + right("\(busy * 100 / wall) %", 9)
+                + right("\(busy / UInt64(times.count) / 1000)", 8)
+                + "   \(memory / 1024) MB, \(descriptors) descriptors")
         // A table that grows, also through a pipe.
         fflush(nil)
         _ = try? pending?.finish()

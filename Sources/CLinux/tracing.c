@@ -75,7 +75,8 @@ long clinux_wait_stopped(int32_t tid, int32_t *status, uint64_t nanoseconds) {
         long outcome = result(waitpid(tid, status, __WALL | WNOHANG));
         if (outcome != 0 && outcome != -EINTR) return outcome;
         // Another thread's stop ends the wait early, and that is no harm: the caller looks again.
-        if (sigtimedwait(&child, NULL, &rest) < 0 && errno == EAGAIN) return result(waitpid(tid, status, __WALL | WNOHANG));
+        // Its time is up, or a timer came: the caller looks at the clock.
+        if (sigtimedwait(&child, NULL, &rest) < 0) return result(waitpid(tid, status, __WALL | WNOHANG));
     }
 }
 

@@ -50,7 +50,7 @@ final class StoppedTree {
 
     /// A thread may wait in the kernel for another (vfork), which is therefore let go on before the next attempt.
     private static let attempts = 3
-    private static let longestAttempt: UInt64 = 1_500_000_000
+    private static let longestAttempt: UInt64 = 2_500_000_000
     private static let pause: UInt32 = 20_000
     private static let mostThreads = 4096
 

@@ -87,7 +87,7 @@ struct Floods {
         try server.end()
     }
 
-    /// They are heard out for some megabytes, so that an ordinary client gets its 413; not for a quarter of a gigabyte.
+    /// Beyond the ceiling of its environment each is closed at once.
     @Test func ofConnectionsAreNotAllKept() throws {
         let server = try server()
         let course = try neighbour(of: "held_connections", server, seconds: 1)

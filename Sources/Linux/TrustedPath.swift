@@ -43,7 +43,7 @@ extension Files {
         var links = 0
         while !rest.isEmpty {
             let name = rest.removeFirst()
-            let next = try open(name, in: Directory(here), [.nameOnly, .noFollow])
+            let next = try step(name, in: here, of: path)
             if try check(next, path, name, isOnTheWay: isOnTheWay || !rest.isEmpty) != .link {
                 here = next
                 continue
@@ -56,6 +56,16 @@ extension Files {
             if rest.isEmpty { try check(here, path, name, isOnTheWay: isOnTheWay) }
         }
         return here
+    }
+
+    private static func step(
+        _ name: String, in directory: borrowing FileDescriptor, of path: String
+    ) throws(SystemError) -> FileDescriptor {
+        do throws(SystemError) {
+            return try open(name, in: Directory(directory), [.nameOnly, .noFollow])
+        } catch {
+            throw SystemError(call: error.call, subject: path, code: error.code)
+        }
     }
 
     private static func isTrusted(_ owner: UInt32) -> Bool { owner == 0 || owner == Credentials.userID }

@@ -242,7 +242,8 @@ package final class Restoration: Sendable {
     private func refusal(_ packet: restorer_packet?) -> Refusal {
         guard let packet else { return Refusal(.snapshot, "a process ended while it was being restored") }
         let step = Int(packet.failed_step)
-        return Refusal(.snapshot, "step \(step - 1), \(words(ofStep: step - 1)): \(SystemError.reason(of: packet.error))")
+        let reason = SystemError.reason(of: packet.error)
+        return Refusal(.snapshot, "step \(step - 1), \(words(ofStep: step - 1)): \(reason)")
     }
 
     /// Gives up what pid 1 needs no more when the gate is open: its tables of these pages are a tenth of

@@ -80,13 +80,30 @@ long clinux_wait_stopped(int32_t tid, int32_t *status, uint64_t nanoseconds) {
     }
 }
 
+// All that this process has seized. The handler below may come at any time: a number is written before it is counted.
+static int32_t seized[8192];
+static volatile int32_t seized_count;
+
+long clinux_seize(int32_t tid) {
+    if (seized_count == sizeof seized / sizeof *seized) return -E2BIG;
+    long outcome = clinux_ptrace(PTRACE_SEIZE, tid, 0, 0);
+    if (outcome < 0) return outcome;
+    seized[seized_count] = tid;
+    seized_count = seized_count + 1;
+    return 0;
+}
+
+// A wait tells of the stop of a traced thread whatever it asks for, and then it is told: each is looked at first, and only
+// an end is taken.
 static void reap(int number) {
     (void)number;
     int kept = errno;
-    siginfo_t found;
-    do {
-        found.si_pid = 0;
-    } while (waitid(P_ALL, 0, &found, WEXITED | WNOHANG | __WALL) == 0 && found.si_pid > 0);
+    for (int32_t index = 0; index < seized_count; index++) {
+        siginfo_t found = {0};
+        if (waitid(P_PID, (id_t)seized[index], &found, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || !found.si_pid) continue;
+        if (found.si_code != CLD_EXITED && found.si_code != CLD_KILLED && found.si_code != CLD_DUMPED) continue;
+        waitid(P_PID, (id_t)seized[index], &found, WEXITED | WNOHANG | __WALL);
+    }
     errno = kept;
 }
 

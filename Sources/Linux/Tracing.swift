@@ -11,7 +11,7 @@ package struct TracedThread: Sendable {
     /// Seizes it; it runs on until it is interrupted.
     package init(seizing tid: Int32) throws(SystemError) {
         self.tid = tid
-        try Kernel.check(clinux_ptrace(CLINUX_PTRACE_SEIZE, tid, 0, 0), "ptrace", "seize \(tid)")
+        try Kernel.check(clinux_seize(tid), "ptrace", "seize \(tid)")
     }
 
     /// A process that executes a program waits for its other threads to be gone, and those that are traced for whoever

@@ -33,8 +33,10 @@ long clinux_pending_signals(int32_t tid, int32_t shared, uint64_t first, void *b
 /// Waits for a traced thread to stop, for so many nanoseconds: its number and the status as of waitpid, or 0. Blocks SIGCHLD
 /// in the caller.
 long clinux_wait_stopped(int32_t tid, int32_t *status, uint64_t nanoseconds);
-/// From here on, until it is called with 0, every 10 ms: threads that have ended are let go of, whatever the caller waits
-/// in.
+/// PTRACE_SEIZE, noted for `clinux_reap_traced`; E2BIG for more than 8,192 in the life of the caller.
+long clinux_seize(int32_t tid);
+/// From here on, until it is called with 0, every 10 ms: threads that were seized and have ended are let go of, whatever the
+/// caller waits in.
 void clinux_reap_traced(int32_t on);
 long clinux_robust_list(int32_t tid, uint64_t *head, uint64_t *length);
 

@@ -16,10 +16,11 @@ import Testing
         pages = PageFile(file)
     }
 
-    /// A page for each letter.
+    /// A page for each letter, which is at its beginning; made as a whole, because tests are not optimised.
     private func bytes(_ letters: some Sequence<UInt16>) -> [UInt8] {
-        letters.flatMap { letter in
-            (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* Int(letter) &+ Int(letter >> 8)) }
+        letters.reduce(into: []) { bytes, letter in
+            bytes += [UInt8(truncatingIfNeeded: letter), UInt8(letter >> 8)]
+            bytes += [UInt8](repeating: UInt8(truncatingIfNeeded: letter &* 31), count: 4094)
         }
     }
 

@@ -53,6 +53,7 @@ final class WorkGroup {
     func fork() throws(SystemError) -> Processes.Fork {
         let place = try group.open()
         let joins = Descriptors(owning: try group.joinFiles())
+        let parent = getpid()
         switch try Processes.fork(into: [], cgroup: place) {
         case .child:
             do throws(SystemError) {
@@ -60,6 +61,8 @@ final class WorkGroup {
                     try Files.write(Array("0".utf8), to: tasks.raw, named: "tasks")
                 }
                 try Processes.dieWithParent()
+                // One that has died before is not heard of.
+                if getppid() != parent { _exit(1) }
                 // The warden may be one that the kernel spares; whoever has used up a limit is not.
                 try Files.control("/proc/self/oom_score_adj", "0")
             } catch {

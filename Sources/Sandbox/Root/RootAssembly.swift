@@ -92,7 +92,8 @@ struct RootAssembly: ~Copyable {
         try layers.forEach { (index, layer) throws(SystemError) in
             try Mounts.attach(layer, at: Workplace.lower(index))
         }
-        var names = (0..<layers.count).reversed().map(Workplace.lower)
+        var names: [String] = []
+        for index in (0..<layers.count).reversed() { names.append(Workplace.lower(index)) }
         if names.count == 1 { names.append(Workplace.empty) }
         return Descriptors(owning: [try Self.overlay(names, without).release()])
     }
@@ -109,7 +110,12 @@ struct RootAssembly: ~Copyable {
 
     private static func overlay(_ lower: [String], _ without: [Measure]) throws(SystemError) -> FileDescriptor {
         let attributes: MountAttributes = without.contains(.nosuid) ? .noDevices : quiet
-        return try Mounts.make(
-            "overlay", ["lowerdir=" + lower.joined(separator: ":")], attributes: attributes | .readOnly)
+        // Put together by hand: a general join looks for conformances at run time, in every pid 1 anew.
+        var option = "lowerdir="
+        for (index, directory) in lower.enumerated() {
+            if index > 0 { option += ":" }
+            option += directory
+        }
+        return try Mounts.make("overlay", [option], attributes: attributes | .readOnly)
     }
 }

@@ -32,10 +32,17 @@ struct Room {
         try server.deploy(
             "shell", runtime: "provided", files: [("bootstrap", shellRuntime)], [("memory", .integer(1769))])
         let first = try server.invoke("shell", "0")
+        // It waits for the runtime as long as 20 ms; on a busy machine that may be too short, and the caller asks again.
+        var asked = 0
         for number in 1...20 {
-            let answer = try server.invoke("shell", "\(number)")
+            var answer = try server.invoke("shell", "\(number)")
+            while answer.reply.status == 429, asked < 20 {
+                asked += 1
+                answer = try server.invoke("shell", "\(number)")
+            }
             #expect(answer.text == "\(number)" && answer.environment == first.environment, "\(answer)")
         }
+        #expect(asked < 20)
         // To make room it must have asked for the next event, which whoever waits for the log knows.
         _ = try server.invoke("shell", "0", ServerUnderTest.withLog)
         // One that has to wait longer goes elsewhere; where there is nothing else, it is refused.

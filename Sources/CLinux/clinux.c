@@ -137,6 +137,8 @@ long clinux_receive(int32_t socket, void *bytes, uint64_t count, int32_t *descri
     return length;
 }
 
+long clinux_next_length(int32_t socket) { return result(recv(socket, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT)); }
+
 long clinux_loopback_up(void) {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;

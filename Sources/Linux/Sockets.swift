@@ -57,9 +57,6 @@ package struct MessageSocket: ~Copyable, Sendable {
         case closed
     }
 
-    /// How many bytes are there to be received, of the next message and those behind it; one where there are none.
-    package var waiting: Int { max(1, clinux_waiting(raw)) }
-
     /// The next message, waited for unless told otherwise. One of more than `limit` bytes is an error: a short limit
     /// where only short messages come saves touching memory.
     package func receive(block: Bool = true, limit: Int = longest) throws(SystemError) -> Reception {
@@ -84,6 +81,21 @@ package struct MessageSocket: ~Copyable, Sendable {
         let received = Descriptors(owning: Array(descriptors.prefix(Int(descriptorCount))))
         if count == 0 { return .closed }
         return .message(Received(bytes: bytes, descriptors: received))
+    }
+
+    /// The next message without waiting for it, with room for no more than it has. Its length is asked of it and not of the
+    /// queue: that says nothing of a message that comes between the two calls.
+    package func receiveNext(limit: Int) throws(SystemError) -> Reception {
+        let socket = raw
+        while true {
+            let length = Kernel.retry { clinux_next_length(socket) }
+            switch length {
+            case -Int(EAGAIN): return .nothing
+            // As in `receive`: said once.
+            case -Int(ECONNRESET): continue
+            default: return try receive(block: false, limit: max(1, min(limit, Kernel.check(length, "recv"))))
+            }
+        }
     }
 
     /// Whether there is a message, or the end, when at most so much time has passed.

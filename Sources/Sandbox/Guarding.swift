@@ -87,7 +87,7 @@ extension Inside {
         let limit = waits ? InitRequest.longest : InitRequest.longestWithoutStart
         while true {
             // Most are short: the room for the longest would be memory that this process keeps.
-            switch try channel.receive(block: false, limit: min(limit, channel.waiting)) {
+            switch try channel.receiveNext(limit: limit) {
             case .closed: return false
             case .nothing: return true
             case .message(let message):

@@ -69,6 +69,66 @@ import Testing
         #expect(watched.revents == Int16(POLLHUP))
     }
 
+    /// A message may come at any instruction of the one who looks for one: here it always looks.
+    @Test func aMessageThatComesWhileOneIsLookedForIsWhole() throws {
+        final class Sender: Sendable {
+            let socket: MessageSocket
+            init(raw: Int32) { socket = MessageSocket(raw: raw) }
+        }
+        let ends = try MessageSocket.pair()
+        let mine = MessageSocket(raw: ends.here)
+        let sender = Sender(raw: ends.there)
+        let count = 2000
+        var thread = pthread_t()
+        unsafe pthread_create(
+            &thread, nil,
+            {
+                let sender = unsafe Unmanaged<Sender>.fromOpaque($0!).takeRetainedValue()
+                for number in 0..<2000 {
+                    try? sender.socket.send([UInt8(number % 251), 1, 2, 3])
+                    sched_yield()
+                }
+                return nil
+            }, Unmanaged.passRetained(sender).toOpaque())
+        defer {
+            // The sender must not wait for room that nobody makes any more.
+            shutdown(mine.raw, Int32(SHUT_RDWR))
+            pthread_join(thread, nil)
+        }
+        var arrived = 0
+        while arrived < count {
+            guard case .message(let message) = try mine.receiveNext(limit: 100) else { continue }
+            #expect(message.bytes == [UInt8(arrived % 251), 1, 2, 3])
+            arrived += 1
+        }
+    }
+
+    @Test func theNextOfAnEmptyAndOfAClosedSocketIsToldApart() throws {
+        let ends = try MessageSocket.pair()
+        let mine = MessageSocket(raw: ends.here)
+        do {
+            let other = MessageSocket(raw: ends.there)
+            guard case .nothing = try mine.receiveNext(limit: 100) else {
+                Issue.record("something came")
+                return
+            }
+            try other.send([1])
+            try other.send([UInt8](repeating: 2, count: 200))
+        }
+        guard case .message(let message) = try mine.receiveNext(limit: 100) else {
+            Issue.record("nothing came")
+            return
+        }
+        #expect(message.bytes == [1])
+        #expect(throws: SystemError(call: "recvmsg", subject: "", code: EMSGSIZE)) {
+            _ = try mine.receiveNext(limit: 100)
+        }
+        guard case .closed = try mine.receiveNext(limit: 100) else {
+            Issue.record("not closed")
+            return
+        }
+    }
+
     @Test func theLastWordOfOneThatDidNotListenIsHeard() throws {
         let ends = try MessageSocket.pair()
         let mine = MessageSocket(raw: ends.here)

@@ -31,6 +31,9 @@ long clinux_send(int32_t socket, const void *bytes, uint64_t count, const int32_
 long clinux_receive(int32_t socket, void *bytes, uint64_t count, int32_t *descriptors, uint32_t *descriptor_count,
                     int32_t flags);
 
+/// Of the next message, which stays there; 0 at the end, -EAGAIN when there is none yet.
+long clinux_next_length(int32_t socket);
+
 /// Brings the loopback interface of the caller's network namespace up.
 long clinux_loopback_up(void);
 

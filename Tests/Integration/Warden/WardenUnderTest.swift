@@ -196,21 +196,25 @@ final class WaitingSandbox {
         return try answer(to: request.number)
     }
 
+    /// Where the sandbox ends instead, that.
     func answer(to number: UInt32) throws -> WardenReply {
         try warden.first { reply in
             switch reply {
             case .processStarted(self.id, number), .processRefused(self.id, number, _): true
+            case .ended(self.id, _), .refused(self.id, _): true
             default: false
             }
         }.reply
     }
 
     func ending(of number: UInt32) throws -> ProcessEnding {
-        guard
-            case .processEnded(_, _, let ending) = try warden.first({ reply in
-                if case .processEnded(self.id, number, _) = reply { true } else { false }
-            }).reply
-        else { throw Unreachable() }
+        let reply = try warden.first { reply in
+            switch reply {
+            case .processEnded(self.id, number, _), .ended(self.id, _), .refused(self.id, _): true
+            default: false
+            }
+        }.reply
+        guard case .processEnded(_, _, let ending) = reply else { throw HasEnded(reply: reply) }
         return ending
     }
 
@@ -223,7 +227,9 @@ final class WaitingSandbox {
         return trimmed(pipe.text())
     }
 
-    private struct Unreachable: Error {}
+    struct HasEnded: Error {
+        let reply: WardenReply
+    }
 }
 
 /// A pipe whose reading never waits.

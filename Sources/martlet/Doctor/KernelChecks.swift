@@ -6,7 +6,7 @@ import Sandbox
 
 enum KernelChecks {
     static func all() -> [Finding] {
-        [rights, kernel] + namespaces() + [setTid, overlay, seccomp, uidRange]
+        [rights, kernel] + namespaces() + [setTid, addresses, overlay, seccomp, uidRange]
     }
 
     private static var isRoot: Bool { Credentials.userID == 0 }
@@ -81,6 +81,18 @@ enum KernelChecks {
         return Finding(
             "clone3 set_tid", works ? .good : .poorer, works ? "chose a number" : "refused", meaning,
             mend: "snapshots need a kernel of 5.5 or newer; everything else works")
+    }
+
+    /// A template holds the memory of the captured program beside its own, which works only where the two lie apart.
+    private static var addresses: Finding {
+        let setting = "/proc/sys/kernel/randomize_va_space"
+        let isFixed = (try? Files.readText(setting, limit: 16))?.first == "0"
+        return Finding(
+            "address layout", isFixed ? .poorer : .good, isFixed ? "the same for every program" : "at random",
+            isFixed
+                ? "no snapshot can be restored: a template and the program in it would lie at the same addresses"
+                : "a template has room for the program that it restores",
+            mend: "sysctl -w kernel.randomize_va_space=2; everything else works without")
     }
 
     private static var overlay: Finding {

@@ -184,4 +184,20 @@ struct Exec {
         // What all sandboxes have together, and what no limit counts.
         #expect(outcome.output.contains("\"all processes\"") && outcome.output.contains("\"kernel memory\""))
     }
+
+    /// Of the whole host, so it is put over the setting where only this program sees it.
+    @Test func doctorSaysThatFixedAddressesLeaveNoSnapshots() throws {
+        let line = """
+            echo 0 >"$TMPDIR/fixed" && mount --bind "$TMPDIR/fixed" /proc/sys/kernel/randomize_va_space
+            exec "$0" doctor --json
+            """
+        let directory = try HostFiles.makeTemporaryDirectory("martlet-doctor")
+        defer { HostFiles.remove(directory) }
+        var program = Program(["unshare", "--mount", "sh", "-c", line, Binaries.martlet])
+        program.environment.merge(Binaries.engineEnvironment) { $1 }
+        program.environment["TMPDIR"] = directory
+        let outcome = try program.run()
+        #expect(outcome.status == 0)
+        #expect(outcome.output.contains("no snapshot can be restored"), "\(outcome)")
+    }
 }

@@ -110,6 +110,32 @@ struct Machine {
         for netlink in UInt64(0)..<24 { #expect(try verdict("socket", 16, 3, netlink) == unknown) }
     }
 
+    @Test func noOptionOfASocketKeepsMemoryThatNobodyCounts() throws {
+        let missing = 0x0005_0000 | UInt32(ENOPROTOOPT)
+        let allowed: [UInt64: [UInt64]] = [
+            1: [1, 2, 6, 7, 8, 13, 15, 20, 21, 25, 27, 49, 52, 83], 0: [1, 2, 8, 10, 11, 15, 24, 32, 33, 34, 49],
+            6: [1, 3, 4, 5, 6, 9, 12, 13, 18, 23, 25, 30, 36], 17: [1, 103, 104],
+            41: [1, 16, 17, 18, 19, 23, 25, 26, 49, 50, 51, 62, 66, 67, 72, 78],
+        ]
+        for (level, options) in allowed {
+            for option in options {
+                #expect(try verdict("setsockopt", 3, level, option) == allow, "\(level) \(option)")
+            }
+        }
+        let refused: [UInt64: [UInt64]] = [
+            1: [26, 50, 51, 128], 0: [0, 4, 16, 35, 36, 39, 41, 42, 48, 64], 6: [0, 14, 31, 32, 38, 39],
+            17: [0, 2, 100, 105], 41: [6, 20, 21, 27, 32, 42, 46, 48, 54, 55, 57, 59, 64, 79], 58: [1], 132: [0],
+            255: [1], 282: [1], 284: [1], 0xffff_ffff: [1],
+        ]
+        for (level, options) in refused {
+            for option in options {
+                #expect(try verdict("setsockopt", 3, level, option) == missing, "\(level) \(option)")
+                let disguise = UInt64(0xdead_beef) << 32
+                #expect(try verdict("setsockopt", 3, disguise | level, disguise | option) == missing)
+            }
+        }
+    }
+
     @Test func upperHalvesOfIntArgumentsDoNotMatter() throws {
         #expect(try verdict("socket", 0xffff_ffff_0000_0028, 1, 0) == refuse)  // AF_VSOCK in disguise
         #expect(try verdict("ioctl", 0, 0xdead_beef_0000_5412) == refuse)

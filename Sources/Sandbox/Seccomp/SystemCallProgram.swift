@@ -1,5 +1,6 @@
-// Compiles the profile into a BPF program: the calls that are always allowed as a tree (NumberTree), those with a
-// condition, and the refusal of everything else, with libseccomp. About a millisecond: done once and kept (FilterStore).
+// Compiles the profile into a BPF program: the calls that are always allowed as a tree (NumberTree), the options of sockets
+// as another (SocketOptionTree), the other calls with a condition, and the refusal of everything else, with libseccomp.
+// About a millisecond: done once and kept (FilterStore).
 
 internal import CSeccomp
 import Glibc
@@ -30,13 +31,18 @@ package enum SystemCallProgram {
         try check("architecture", unsafe seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, killProcess))
 
         var always: Set<UInt32> = []
+        var options: [NumberTree.Instruction] = []
         for group in SystemCalls.allowed {
             for name in group.names {
                 let number = try number(of: name)
-                if case .always = group.condition {
-                    always.insert(UInt32(number))
-                } else {
-                    try unsafe allow(number, group.condition, in: context)
+                switch group.condition {
+                case .always: always.insert(UInt32(number))
+                case .socketOptions(let levels):
+                    options +=
+                        SocketOptionTree(
+                            levels, call: UInt32(number), allow: allowed, refuse: errno(ENOPROTOOPT)
+                        ).program
+                default: try unsafe allow(number, group.condition, in: context)
                 }
             }
         }
@@ -52,7 +58,7 @@ package enum SystemCallProgram {
         }
         let tree = NumberTree(
             allowed: always, newest: UInt32(try number(of: newest)), unknown: errno(ENOSYS), allow: allowed)
-        return tree.program.flatMap(\.bytes) + (try unsafe export(context))
+        return (tree.program + options).flatMap(\.bytes) + (try unsafe export(context))
     }
 
     package static func number(of name: String) throws -> Int32 {
@@ -77,16 +83,12 @@ package enum SystemCallProgram {
             try check("rule \(call)", unsafe seccomp_rule_add_array(context, allowed, call, count, comparisons))
         }
         switch condition {
-        case .always: try rule([])
+        // These are not libseccomp's to decide.
+        case .always, .socketOptions: break
         case .clear(let argument, let bits):
             try rule([masked(argument, bits, 0)])
         case .oneOf(let argument, let bits, let values):
             for value in values { try rule([masked(argument, bits, value)]) }
-        case .equal(let first, let second):
-            try rule([
-                masked(first.argument, SystemCallGroup.int, first.value),
-                masked(second.argument, SystemCallGroup.int, second.value),
-            ])
         }
     }
 

@@ -19,12 +19,23 @@ package struct SystemCallGroup: Sendable {
         case clear(argument: UInt32, bits: UInt64)
         /// These bits of the argument must be one of the values.
         case oneOf(argument: UInt32, bits: UInt64, values: [UInt64])
-        /// Both must hold.
-        case equal(first: (argument: UInt32, value: UInt64), second: (argument: UInt32, value: UInt64))
+        /// Of setsockopt: the level, and below it the option, must stand there. All else is answered as unknown.
+        case socketOptions([SocketLevel])
     }
 
     /// An `int` argument: the upper half of the register may hold anything.
     static let int: UInt64 = 0xffff_ffff
+}
+
+/// What may be set of a socket below one level.
+package struct SocketLevel: Sendable {
+    package let level: UInt32
+    /// In order.
+    package let options: [ClosedRange<UInt32>]
+
+    package init(_ level: Int32, _ options: ClosedRange<UInt32>...) {
+        (self.level, self.options) = (UInt32(level), options)
+    }
 }
 
 /// A call with such an argument does nothing, and is answered with this code.

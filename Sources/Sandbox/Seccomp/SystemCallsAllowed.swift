@@ -102,9 +102,14 @@ package enum SystemCalls {
         .init(
             "clients and servers: using sockets",
             """
-            bind listen accept accept4 connect getsockname getpeername setsockopt getsockopt shutdown sendto recvfrom
-            sendmsg recvmsg sendmmsg recvmmsg
+            bind listen accept accept4 connect getsockname getpeername getsockopt shutdown sendto recvfrom sendmsg
+            recvmsg sendmmsg recvmmsg
             """),
+        .init(
+            """
+            clients and servers: options of sockets, but for those with which the kernel keeps memory that no limit counts \
+            (64 KB for each socket with a single call), or code of the caller's
+            """, "setsockopt", when: .socketOptions(socketOptions)),
         .init(
             "older programs: System V and POSIX queues, in an IPC namespace of their own",
             """
@@ -155,6 +160,21 @@ package enum SystemCalls {
     private static let pipeType: UInt64 = 0o010000
     private static let plainType: UInt64 = 0o100000
     private static let socketType: UInt64 = 0o140000
+
+    /// What is left out is answered as by a kernel that does not have it.
+    private static let socketOptions: [SocketLevel] = [
+        // But for filters: SO_ATTACH_FILTER (26), SO_ATTACH_BPF (50), SO_ATTACH_REUSEPORT_CBPF (51).
+        SocketLevel(SOL_SOCKET, 1...25, 27...49, 52...127),
+        // But for options in packets (4), policies (16, 17), membership in groups (35 to 48), tables of netfilter.
+        SocketLevel(0, 1...3, 5...15, 18...34, 49...51),
+        // But for keys and protocols above it: TCP_MD5SIG (14), TCP_ULP (31), TCP_MD5SIG_EXT (32), TCP_AO_… (38 on).
+        SocketLevel(6, 1...13, 15...30, 33...37),
+        // But for UDP_ENCAP (100).
+        SocketLevel(17, 1...1, 101...104),
+        // But for options in packets (6, 54, 55, 57, 59), membership in groups (20, 21, 27, 28, 42 to 48), flow labels
+        // (32), policies (34, 35), tables of netfilter.
+        SocketLevel(41, 1...5, 7...11, 16...19, 22...26, 29...31, 33...33, 49...53, 56...56, 58...58, 60...63, 66...78),
+    ]
 
     private static let unixFamily: UInt64 = 1
     private static let ipv4Family: UInt64 = 2

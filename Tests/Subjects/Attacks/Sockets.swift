@@ -60,6 +60,31 @@ extension Attack {
             let what = "\(waiting >> 20) MB waited in 200 sockets"
             return waiting > 16 << 20 ? .through(what) : .held(what)
         },
+        Attack(
+            "socket-options-filled", "Keeps 56 MB in the options of 900 sockets, a call for each: nobody counts them.",
+            .without([.seccomp]), needs: [.limits], options: ["--memory", "128"], endings: [123]
+        ) { _ in
+            let kept = attack_fill_options(900)
+            guard kept >= 0 else { return try judge("setsockopt", kept, held: Reasons.refused + [ENOPROTOOPT]) }
+            let what = "\(kept >> 20) MB in the options of sockets"
+            return kept > 16 << 20 ? .through(what) : .held(what)
+        },
+        Attack(
+            "groups-joined",
+            "Joins 1,000 multicast groups with one socket; nobody counts their memory.",
+            .without([.seccomp])
+        ) { _ in
+            let joined = attack_join_groups(1000)
+            guard joined >= 0 else { return try judge("setsockopt", joined, held: Reasons.refused + [ENOPROTOOPT]) }
+            return joined > 100 ? .through("joined \(joined) groups") : .held("joined \(joined) groups")
+        },
+        Attack(
+            "filter-attached",
+            "Attaches a program to a socket: its machine code comes from room that all on the host share.",
+            .without([.seccomp])
+        ) { _ in
+            try judge("SO_ATTACH_FILTER", attack_attach_filter(), held: Reasons.refused + [ENOPROTOOPT])
+        },
         Attack("link-changed", "Changes a network interface by rtnetlink (brings `lo` to where it is).", .outside) {
             _ in
             // struct ifinfomsg: index 1, and no flag changed.

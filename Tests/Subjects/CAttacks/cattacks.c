@@ -7,6 +7,7 @@
 #include <linux/audit.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/perf_event.h>
 #include <linux/sched.h>
@@ -202,6 +203,59 @@ long attack_fill_sockets(uint32_t count) {
     }
     close(sender);
     return waited;
+}
+
+long attack_fill_options(uint32_t count) {
+    // As many headers as a call takes, each of which says what the one before has said.
+    static uint8_t options[64 << 10];
+    const struct cmsghdr header = {CMSG_LEN(sizeof(int)), IPPROTO_IPV6, IPV6_HOPLIMIT};
+    const int hops = 5;
+    uint32_t size = 0;
+    for (; size + CMSG_SPACE(sizeof hops) < sizeof options; size += CMSG_SPACE(sizeof hops)) {
+        memcpy(options + size, &header, sizeof header);
+        memcpy(CMSG_DATA((struct cmsghdr *)(options + size)), &hops, sizeof hops);
+    }
+    int sockets[1024];
+    uint32_t made = 0;
+    long error = 0;
+    for (; made < count && made < sizeof sockets / sizeof *sockets; made++) {
+        int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd < 0) { error = -errno; break; }
+        if (setsockopt(fd, IPPROTO_IPV6, IPV6_2292PKTOPTIONS, options, size) < 0) {
+            error = -errno;
+            close(fd);
+            break;
+        }
+        sockets[made] = fd;
+    }
+    for (uint32_t i = 0; i < made; i++) close(sockets[i]);
+    return made ? (long)made * size : error;
+}
+
+long attack_join_groups(uint32_t count) {
+    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    struct ipv6_mreq group = {.ipv6mr_interface = 1, .ipv6mr_multiaddr.s6_addr = {0xff, 0x02}};
+    long joined = 0, error = 0;
+    for (uint32_t i = 0; i < count && !error; i++) {
+        group.ipv6mr_multiaddr.s6_addr[12] = 1;
+        group.ipv6mr_multiaddr.s6_addr[14] = (uint8_t)(i >> 8);
+        group.ipv6mr_multiaddr.s6_addr[15] = (uint8_t)i;
+        if (setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &group, sizeof group) < 0) error = -errno;
+        else joined++;
+    }
+    close(fd);
+    return joined ? joined : error;
+}
+
+long attack_attach_filter(void) {
+    struct sock_filter code[] = {{0x06, 0, 0, 0xffff}};
+    const struct sock_fprog program = {1, code};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    long value = result(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program));
+    close(fd);
+    return value;
 }
 
 long attack_netlink(int32_t protocol, uint16_t type, uint16_t flags, const void *payload, uint32_t count, void *reply,

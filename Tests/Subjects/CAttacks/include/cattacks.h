@@ -43,6 +43,12 @@ long attack_bind_vsock(void);
 long attack_fill_netlink(uint32_t count);
 /// Sends to `count` datagram sockets as much as they take, and says how many bytes had waited in them.
 long attack_fill_sockets(uint32_t count);
+/// Sets the longest options on so many sockets; how many bytes of the kernel's they had, or a code.
+long attack_fill_options(uint32_t count);
+/// Joins so many multicast groups with one socket; how many it was in, or a code.
+long attack_join_groups(uint32_t count);
+/// Zero, or a code.
+long attack_attach_filter(void);
 
 /// Sends one netlink request and fetches what is answered, up to `room` bytes. An error that is answered is returned.
 long attack_netlink(int32_t protocol, uint16_t type, uint16_t flags, const void *payload, uint32_t count, void *reply,

@@ -76,6 +76,11 @@ struct Machine {
         let always = SystemCalls.allowed.filter { if case .always = $0.condition { true } else { false } }
         for number in InsideCalls.numbers {
             let name = try #require(SystemCallProgram.name(of: Int32(number)))
+            // All that it asks of prctl, and all else of it, but for filters.
+            if name == "prctl" {
+                for option in UInt64(0)..<96 where option != 22 { #expect(try verdict("prctl", option) == allow) }
+                continue
+            }
             #expect(always.contains { $0.names.contains(name) }, "\(name)")
             #expect(machine.verdict(on: .init(number: UInt32(number))) == allow, "\(name)")
         }
@@ -134,6 +139,34 @@ struct Machine {
                 #expect(try verdict("setsockopt", 3, disguise | level, disguise | option) == missing)
             }
         }
+    }
+
+    @Test func nothingInsideInstallsAFilter() throws {
+        let invalid = 0x0005_0000 | UInt32(EINVAL)
+        for disguise in [UInt64(0), 0xdead_beef_0000_0000] {
+            #expect(try verdict("seccomp", disguise | 1, 1) == invalid)
+            #expect(try verdict("prctl", disguise | 22, 2) == invalid)
+        }
+        #expect(try verdict("seccomp", 2) == allow)
+        for option in [UInt64(0x5356_4d41), 0x5961_6d61] { #expect(try verdict("prctl", option) == allow) }
+    }
+
+    @Test func aRestoreHasThreeCallsMoreAndClosesThem() throws {
+        func verdict(_ filter: [UInt8], _ name: String, _ arguments: UInt64...) throws -> UInt32 {
+            let number = UInt32(try SystemCallProgram.number(of: name))
+            return Machine(program: filter).verdict(on: .init(number: number, arguments: arguments))
+        }
+        let opening = RestoreFilter.opening(machine.program)
+        for name in ["clone3", "setns", "seccomp"] { #expect(try verdict(opening, name, 1) == allow) }
+        for name in ["clone3", "setns"] { #expect(try verdict(RestoreFilter.closing, name, 1) == unknown) }
+        let invalid = 0x0005_0000 | UInt32(EINVAL)
+        #expect(try verdict(RestoreFilter.closing, "seccomp", 1) == invalid)
+        #expect(try verdict(opening, "prctl", 22, 2) == invalid)
+        for name in ["read", "execve", "clone"] { #expect(try verdict(RestoreFilter.closing, name, 1) == allow) }
+        #expect(try verdict(opening, "unshare") == refuse)
+        #expect(try verdict(opening, "read") == allow)
+        let other = Machine.Call(number: 317, arguments: [1], architecture: 0x4000_0003)
+        #expect(Machine(program: opening).verdict(on: other) == kill)
     }
 
     @Test func upperHalvesOfIntArgumentsDoNotMatter() throws {

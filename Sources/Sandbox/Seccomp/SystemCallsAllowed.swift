@@ -58,8 +58,18 @@ package enum SystemCalls {
             "every program: processes",
             """
             fork vfork execve execveat exit exit_group wait4 waitid getpid getppid gettid getpgid getpgrp setpgid getsid
-            setsid set_tid_address set_robust_list get_robust_list arch_prctl prctl rseq restart_syscall getrusage times
+            setsid set_tid_address set_robust_list get_robust_list arch_prctl rseq restart_syscall getrusage times
             """),
+        // All options of prctl but PR_SET_SECCOMP (22), in three rows: 0 to 15 and 32 to 95, 16 to 19 and 24 to 31, others.
+        .init(
+            "every program: its own name, signals, memory", "prctl",
+            when: .oneOf(argument: 0, bits: 0xffff_fff0, values: [0, 0x20, 0x30, 0x40, 0x50])),
+        .init("the same", "prctl", when: .oneOf(argument: 0, bits: 0xffff_fffc, values: [16, 24, 28])),
+        .init(
+            // PR_SET_VMA, PR_SET_PTRACER
+            "the same", "prctl",
+            when: .oneOf(
+                argument: 0, bits: SystemCallGroup.int, values: [20, 21, 23, 0x5356_4d41, 0x5961_6d61])),
         .init(
             "the C library asks for the default (0) and reads it back (-1)", "personality",
             when: .oneOf(argument: 0, bits: SystemCallGroup.int, values: [0, 0xffff_ffff])),
@@ -122,7 +132,10 @@ package enum SystemCalls {
         .init("cryptography", "getrandom"),
         .init(
             "programs that put themselves into a narrower sandbox",
-            "seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self"),
+            "landlock_create_ruleset landlock_add_rule landlock_restrict_self"),
+        .init(
+            "the same: what the kernel has for that, but no filter", "seccomp",
+            when: .oneOf(argument: 0, bits: SystemCallGroup.int, values: [0, 2, 3])),
         .init(
             "terminals: modes and process groups", "ioctl",
             when: .oneOf(argument: 1, bits: 0xffff_fff0, values: [terminalModes])),
@@ -146,6 +159,13 @@ package enum SystemCalls {
             likes: 3 GB with 500 sockets. C libraries go on without; Node then finds no interface, where another answer \
             would be an exception
             """, "socket", argument: 0, bits: SystemCallGroup.int, value: netlinkFamily, code: ENOSYS),
+        .init(
+            """
+            a filter's machine code comes from room that all of the host have together (bpf_jit_limit, 528 MB), and no limit \
+            counts it: one function could leave none, and nothing on the host could then install a filter, no sandbox \
+            start. As on a kernel without
+            """, "seccomp", argument: 0, bits: SystemCallGroup.int, value: 1, code: EINVAL),
+        .init("the same", "prctl", argument: 0, bits: SystemCallGroup.int, value: 22, code: EINVAL),
         .init(
             "whoever sends a shared file's pages out of memory can see who fetches them again: advice, and not taken",
             "fadvise64", argument: 3, bits: SystemCallGroup.int, value: 4, code: 0),

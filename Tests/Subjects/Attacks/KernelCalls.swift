@@ -20,6 +20,17 @@ extension Attack {
         Attack("io-uring", "Makes a ring that makes system calls past the filter.", onlyFilter) { _ in
             try judge("io_uring_setup", call(__NR_io_uring_setup, 1, Buffer(120)))
         },
+        // The program is at no address: a kernel that looks for it was reached.
+        Attack(
+            "filter-installed",
+            "Puts a filter on itself: machine code from room that all on the host share, and that no limit counts.",
+            onlyFilter
+        ) { _ in
+            try judge("seccomp", call(__NR_seccomp, 1, 0, 0), reached: [EFAULT], held: [EINVAL])
+        },
+        Attack("filter-installed-by-prctl", "The same by the older call.", onlyFilter) { _ in
+            try judge("PR_SET_SECCOMP", call(__NR_prctl, 22, 2, 0), reached: [EFAULT], held: [EINVAL])
+        },
         Attack("key-added", "Puts a key into a keyring of the kernel.", onlyFilter) { _ in
             try judge("add_key", call(__NR_add_key, "user", "martlet-attack", "x", 1, -2))
         },

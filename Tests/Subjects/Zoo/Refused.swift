@@ -122,17 +122,6 @@ extension Subject {
             }
             return { _ in try worker.check() }
         },
-        Subject("filter-of-its-own", "a filter over system calls that the program has put on itself", refused: "filter")
-        {
-            // swapon is answered with EXDEV; everything else is as it was.
-            let program = Buffer(words: [
-                0x0000_0000_0000_0020, 0x0000_00a7_0100_0015, 0x0005_0012_0000_0006, 0x7fff_0000_0000_0006,
-            ])
-            let filter = Buffer(words: [4, program.location])
-            try must("PR_SET_NO_NEW_PRIVS", call(__NR_prctl, 38, 1))
-            try must("seccomp", call(__NR_seccomp, 1, 0, filter))
-            return { _ in try mustFail("swapon", EXDEV, call(__NR_swapon, "/nowhere", 0)) }
-        },
     ]
 
     private static func leased() throws -> Descriptor {

@@ -156,8 +156,8 @@ package enum SystemCalls {
         .init(
             """
             what the kernel answers there waits unread in its own memory, which nothing counts, for as long as the sender \
-            likes: 3 GB with 500 sockets. C libraries go on without; Node then finds no interface, where another answer \
-            would be an exception
+            likes: 3 GB with 500 sockets. C libraries go on without; Node's list of interfaces would be an exception, \
+            so its runtime tells of the loopback itself
             """, "socket", argument: 0, bits: SystemCallGroup.int, value: netlinkFamily, code: ENOSYS),
         .init(
             """

@@ -18,6 +18,7 @@ const api = require('./api');
 const log = require('./console');
 const load = require('./handlers');
 const buildContext = require('./context');
+const { nameLoopback } = require('./system');
 
 // The invocation that is served: {id, isIdle()}, where isIdle is called when the event loop has
 // nothing left to do. None during init, and while the runtime waits for an event.
@@ -47,6 +48,7 @@ function die(title, error, status) {
 
 async function run() {
     log.install();
+    nameLoopback();
     const snapshots = process.env.AWS_LAMBDA_INITIALIZATION_TYPE === 'snap-start' && require('./snapshots');
     if (snapshots) snapshots.prepare();
     try {

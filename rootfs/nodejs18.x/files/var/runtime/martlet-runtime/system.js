@@ -61,4 +61,19 @@ function connect(path, host, port) {
     return handle.fd;
 }
 
-module.exports = { connect, errno, exists, read, writeAll };
+// What os.networkInterfaces() has to tell. libuv asks by netlink, which a sandbox does not have, and os would throw: so
+// then it is told of the loopback, which is all there is. For `os` to find this it must not be loaded yet.
+function nameLoopback() {
+    const layer = process.binding('os');
+    const { getInterfaceAddresses } = layer;
+    const mac = '00:00:00:00:00:00';
+    layer.getInterfaceAddresses = context => {
+        const found = getInterfaceAddresses(context);
+        if (found !== undefined) return found;
+        const loopback = ['lo', '127.0.0.1', '255.0.0.0', 'IPv4', mac, true, -1];
+        if (!exists('/proc/net/if_inet6')) return loopback;
+        return [...loopback, 'lo', '::1', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', 'IPv6', mac, true, 0];
+    };
+}
+
+module.exports = { connect, errno, exists, nameLoopback, read, writeAll };

@@ -1,4 +1,5 @@
 """The runtime as a wrapper script starts it: see bootstrap."""
 from martlet_runtime import run
 
-run()
+if __name__ == "__main__":
+    run()

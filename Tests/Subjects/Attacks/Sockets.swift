@@ -70,7 +70,7 @@ extension Attack {
             return kept > 16 << 20 ? .through(what) : .held(what)
         },
         Attack(
-            "groups-joined",
+            "multicast-groups-joined",
             "Joins 1,000 multicast groups with one socket; nobody counts their memory.",
             .without([.seccomp])
         ) { _ in

@@ -43,7 +43,7 @@ enum WardenProcess {
             }
             // A command for one event stays where its caller has put it.
             if settings.socket != nil, !settings.engine.waived.contains(Limit.memory.rawValue) {
-                words += ["--supervisor-memory", String(settings.engine.supervisorMemoryMB)]
+                words += ["--supervisor", "\(getpid()):\(settings.engine.supervisorMemoryMB)"]
             }
             words += settings.wardenOptions
             _ = try Spawn.start(path, arguments: words, environment: [], streams: given, ownSession: true)

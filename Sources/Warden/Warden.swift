@@ -26,8 +26,8 @@ package enum Warden {
         package var failingCapture: Int?
         package var failingRestore: Int?
         package var captureMemoryMB: Int?
-        /// Of the process that has started this one, with which it then gets a group of its own.
-        package var supervisorMemoryMB: Int?
+        /// The process that has started this one, as it says itself, and the memory with which it gets a group of its own.
+        package var supervisor: (pid: Int32, memoryMB: UInt64)?
 
         package init(state: String) { self.state = state }
     }
@@ -80,8 +80,8 @@ package enum Warden {
         try keeper.watch(controlDescriptor, token: 0)
         keeper.sweep()
         try keeper.clearDrafts()
-        var supervisor = try settings.supervisorMemoryMB.map { size throws(Refusal) in
-            try SupervisorGroup(of: getppid(), memoryMB: UInt64(size), foundations)
+        var supervisor = try settings.supervisor.map { supervisor throws(Refusal) in
+            try SupervisorGroup(of: supervisor.pid, memoryMB: supervisor.memoryMB, foundations)
         }
         var isWriting = false
         while !control.isStuck {

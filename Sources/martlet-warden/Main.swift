@@ -27,7 +27,12 @@ enum Main {
             case ("--fail-restore", let step?): settings.failingRestore = Int(step)
             // For tests, too: what a capture may use in place of what it needs.
             case ("--capture-memory", let size?): settings.captureMemoryMB = Int(size)
-            case ("--supervisor-memory", let size?): settings.supervisorMemoryMB = Int(size)
+            case ("--supervisor", let words?):
+                let numbers = words.split(separator: ":")
+                guard numbers.count == 2, let pid = Int32(numbers[0]), let size = UInt64(numbers[1]) else {
+                    refuse(notForPeople)
+                }
+                settings.supervisor = (pid, size)
             default: refuse(notForPeople)
             }
         }

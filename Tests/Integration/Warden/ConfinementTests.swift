@@ -90,3 +90,22 @@ final class ConfinedToTheStateDirectory {
         #expect(try Martlet("--code", place + "/secret").exec("cat", "/var/task/file").run().output == "secret")
     }
 }
+
+@Suite(.enabled(if: Binaries.isRoot, "needs root"))
+struct GroupOfTheSupervisor {
+    /// A supervisor that is killed at once has left the warden to another parent, often to the host's pid 1.
+    @Test func nobodyElseIsEverPutIntoIt() throws {
+        let stranger = try Program(["sleep", "60"]).start()
+        defer {
+            stranger.signal(SIGKILL)
+            _ = try? stranger.end()
+        }
+        let before = try #require(HostProcesses.text("/proc/\(stranger.pid)/cgroup"))
+        for pid in [stranger.pid, 1] {
+            let warden = try WardenUnderTest(arguments: ["--supervisor", "\(pid):4096"])
+            #expect(try warden.reply() != nil)
+            _ = try warden.waitForExit()
+            #expect(HostProcesses.text("/proc/\(stranger.pid)/cgroup") == before)
+        }
+    }
+}

@@ -19,6 +19,8 @@ package final class Supervisor {
     private var server: HTTPServer?
     private(set) var signals: SignalWatch?
     private var isClosing = false
+    /// Perhaps before it began to serve: the warden may go at any time.
+    private var hasEnded = false
     private var exitStatus: Int32 = 0
     /// Removes what nobody uses any more.
     private var housekeeping: Timer?
@@ -85,6 +87,7 @@ package final class Supervisor {
 
     /// Serves until it is told to stop.
     package func run() -> Int32 {
+        if hasEnded { return exitStatus }
         if let socket = settings.socket {
             log.note("ready", [("socket", socket), ("functions", String(store.all.count))])
         }
@@ -93,6 +96,7 @@ package final class Supervisor {
     }
 
     func untilTheEnd() -> Int32 {
+        if hasEnded { return exitStatus }
         do throws(SystemError) {
             try loop.run()
         } catch {
@@ -135,6 +139,8 @@ package final class Supervisor {
     }
 
     func end() {
+        if hasEnded { return }
+        hasEnded = true
         server?.closeAll()
         engine.flushLogs()
         store.close()
@@ -143,6 +149,7 @@ package final class Supervisor {
     }
 
     private func lose(_ reason: String) {
+        if hasEnded { return }
         log.complain(reason)
         exitStatus = 1
         end()

@@ -47,6 +47,30 @@ struct StateDirectories {
         }
     }
 
+    /// The warden goes while the supervisor still reads what functions there are: nothing goes on without it.
+    @Test func aWardenThatGoesWhileTheSupervisorBeginsTakesItAlong() throws {
+        let place = try Place()
+        try HostFiles.makeDirectory("\(place.state)/functions")
+        for number in 0..<300 {
+            try HostFiles.makeDirectory("\(place.state)/functions/f\(number)")
+            try HostFiles.write("{", to: "\(place.state)/functions/f\(number)/function.json")
+        }
+        try HostFiles.write("no directory", to: "\(place.state)/snapshots")
+        var program = Martlet().program(["serve", "--socket", "\(place.path)/control.sock"])
+        program.environment["MARTLET_STATE"] = place.state
+        program.environment["MARTLET_RUN"] = "\(place.path)/run"
+        // Which of the two comes first is not in our hands.
+        for _ in 0..<6 {
+            let running = try program.start()
+            let hasEnded = Processes.hasEnded(try Processes.open(running.pid), within: 3000 * Int32(Binaries.patience))
+            if !hasEnded { running.signal(SIGKILL) }
+            let outcome = try running.end()
+            #expect(hasEnded && outcome.status != 0, "\(outcome.errors.suffix(500))")
+            #expect(outcome.errors.hasSuffix(" ended\n"), "\(outcome.errors.suffix(500))")
+            guard hasEnded else { return }
+        }
+    }
+
     private static let stranger: UInt32 = 12_345
 
     private func expectRefusal(_ place: Place, _ outcome: Outcome, _ line: SourceLocation = #_sourceLocation) {

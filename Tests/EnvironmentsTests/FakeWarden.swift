@@ -36,6 +36,8 @@ final class FakeWarden: Watched {
     /// Its runtime connects, but never runs: the restore fails behind that.
     var failsLate: Refusal?
     private var later: Timer?
+    /// It is started, and comes to no end; the warden says so.
+    var timesOut = false
     /// It is restored, and ends at once.
     var crashes = false
 
@@ -120,6 +122,10 @@ final class FakeWarden: Watched {
         guard let sandbox = sandboxes[id] else { return }
         sandbox.processes.append(process.number)
         send(.processStarted(id: id, process: process.number))
+        if timesOut {
+            sandboxes[id] = nil
+            return send(.ended(id: id, Outcome(reason: .timedOut, wallNS: 0, cpuUS: 0, peakMemory: 0)))
+        }
         sandbox.warmsUp = process.environment.contains("MARTLET_WARM_UP=1")
         sandbox.connect(loop)
         sandbox.runtime?.hookFails = hookFails

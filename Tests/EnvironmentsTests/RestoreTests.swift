@@ -42,6 +42,13 @@ import Wire
         #expect(engine.warden.asked.count { $0.hasPrefix("capture slow@") } == 1)
     }
 
+    @Test func anInitThatTheWardenHasEndedIsToldAsATimeout() throws {
+        let engine = try EngineUnderTest()
+        engine.warden.timesOut = true
+        let caller = try engine.invoke(try engine.function("{}"), .cold)
+        #expect(caller.text.contains("Sandbox.Timedout") && caller.text.contains("Init took longer"), "\(caller.text)")
+    }
+
     @Test func whatIsRefusedIsServedCold() throws {
         let engine = try EngineUnderTest()
         engine.warden.refusesCapture = Refusal(.snapshot, "shared memory with an outsider")

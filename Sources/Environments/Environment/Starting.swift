@@ -190,7 +190,12 @@ extension Environment: SandboxOwner {
             giveBack(because: Refusal(.step, "its sandbox has ended: \(outcome.reason)"))
         }
         let requestID = invocation?.requestID ?? ""
-        isGone(outcome.reason == .outOfMemory ? .outOfMemory(requestID) : .failure(requestID))
+        switch outcome.reason {
+        case .outOfMemory: isGone(.outOfMemory(requestID))
+        // There is no sandbox for a second init, which the event would have had otherwise.
+        case .timedOut: isGone(initError ?? .failure(requestID))
+        default: isGone(.failure(requestID))
+        }
     }
 
     package func processStarted(_ number: UInt32) {}

@@ -145,7 +145,7 @@ final class HTTPConnection: Watched {
     /// Puts what this connection holds on the server's account. When that is overdrawn, it goes.
     private func account() {
         guard registration != nil else { return }
-        let holds = parser.backlog + (current?.body.count ?? 0) + (receiver?.held ?? 0) + pendingOutput
+        let holds = parser.backlog + (current?.body.count ?? 0) + (receiver?.held ?? 0) + output.count
         if holds == accounted { return }
         server.holdings.add(bytes: holds - accounted)
         accounted = holds
@@ -305,6 +305,7 @@ final class HTTPConnection: Watched {
             output = bytes
             sent = 0
         } else {
+            letGoOfTaken()
             output.append(contentsOf: bytes)
         }
         if canWait, parser.backlog > 0 { return }
@@ -315,6 +316,14 @@ final class HTTPConnection: Watched {
         }
         if !wantsOutput { flush() }
         if pendingOutput > 0 { account() }
+    }
+
+    /// What the other side has taken goes when it is the larger part: one that never takes all would have us keep all that
+    /// was ever sent.
+    private func letGoOfTaken() {
+        guard sent >= Self.mostInATurn, sent > output.count / 2 else { return }
+        output.removeFirst(sent)
+        sent = 0
     }
 
     /// Answers that were left to go with the next one go now.

@@ -451,6 +451,14 @@ long clinux_peer_is_in(int32_t fd, uint32_t gid) {
     return 0;
 }
 
+long clinux_bound_buffers(int32_t fd, int32_t bytes) {
+    // The kernel doubles it, for what it needs beside the bytes.
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes) < 0) return -errno;
+    // A connection that is there already keeps the window of its beginning otherwise. A Unix socket has none.
+    setsockopt(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &bytes, sizeof bytes);
+    return result(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes));
+}
+
 long clinux_no_delay(int32_t fd) {
     int on = 1;
     return result(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));

@@ -46,6 +46,9 @@ package enum StreamSockets {
     @discardableResult
     package static func refuseDescriptors(_ raw: Int32) -> Bool { clinux_refuse_descriptors(raw) == 0 }
 
+    /// What the kernel keeps for each direction of a socket is twice as many bytes at most.
+    package static func boundBuffers(_ raw: Int32, bytes: Int32) { _ = clinux_bound_buffers(raw, bytes) }
+
     package static func sendAtOnce(_ raw: Int32) { _ = clinux_no_delay(raw) }
 
     /// One datagram to a socket at `path`; a path that begins with @ is an abstract name.

@@ -37,8 +37,23 @@ package protocol BodyReceiver: AnyObject {
     func cut()
 }
 
+/// What the kernel may keep for the connections of a server, in bytes of each direction; it doubles them. Without a bound
+/// it gives a connection more and more, megabytes in the end. Who has a few connections has them wide; the others are
+/// narrow, so that many cost the host no more.
+package struct KernelBuffers: Sendable {
+    package let wide, narrow: Int32
+    /// How many are wide.
+    package let count: Int
+
+    package init(wide: Int32, count: Int, narrow: Int32) {
+        (self.wide, self.count, self.narrow) = (wide, count, narrow)
+    }
+}
+
 package struct HTTPServerLimits: Sendable {
     package var connections = 1024
+    /// None: as much as the kernel likes.
+    package var kernelBuffers: KernelBuffers?
     package var http = HTTPLimits()
     /// Of a body that nobody wants as much is read and thrown away, so that its sender can hear why. Then the connection
     /// ends.
@@ -137,6 +152,10 @@ package final class HTTPServer {
             return refuse(descriptor)
         }
         StreamSockets.sendAtOnce(descriptor.raw)
+        if let buffers = limits.kernelBuffers {
+            let isWide = connections.count < buffers.count
+            StreamSockets.boundBuffers(descriptor.raw, bytes: isWide ? buffers.wide : buffers.narrow)
+        }
         let place = ConnectionPlace(listener: listener, raw: descriptor.raw)
         let connection = HTTPConnection(descriptor, self, listener)
         connections[ObjectIdentifier(connection)] = connection

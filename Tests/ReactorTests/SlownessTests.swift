@@ -60,6 +60,48 @@ import Wire
         try server.turn { next.take().count == 1 }
     }
 
+    /// One that takes what it gets, but never all of it: what it has taken is not kept.
+    @Test func thatAreAlwaysBehindHaveNothingKeptThatTheyHaveTaken() throws {
+        let server = try ServerUnderTest()
+        var answer: HTTPExchange?
+        server.serves = {
+            answer = $0
+            $0.beginStream(200, type: "text/plain")
+        }
+        let client = try server.connect()
+        client.send(post("a"))
+        try server.turn { answer != nil }
+        let part = [UInt8](repeating: 120, count: 64 * 1024)
+        while client.received.count < 24 << 20, let answer, answer.isOpen {
+            while answer.pending < 1 << 20 { answer.stream(part) }
+            client.read()
+            try server.turn(for: 1)
+            #expect(answer.pending > 0)
+        }
+        #expect(client.received.count >= 24 << 20)
+        #expect(server.server.holdings.bytes < 4 << 20, "\(server.server.holdings.bytes) bytes are held")
+    }
+
+    /// What the kernel keeps for a connection has a bound, and a lower one where there are many of them.
+    @Test func haveLittleInTheKernelWhereTheyAreMany() throws {
+        let server = try ServerUnderTest { $0.kernelBuffers = KernelBuffers(wide: 64 * 1024, count: 1, narrow: 4096) }
+        var answers: [HTTPExchange] = []
+        server.serves = {
+            answers.append($0)
+            $0.beginStream(200, type: "text/plain")
+            $0.stream([UInt8](repeating: 120, count: 1 << 20))
+        }
+        var clients: [Client] = []
+        for _ in 0..<2 {
+            let client = try server.connect()
+            client.send(post("a"))
+            try server.turn(for: 20)
+            clients.append(client)
+        }
+        let taken = answers.map { (1 << 20) - $0.pending }
+        #expect(taken.count == 2 && taken[0] < 192 * 1024 && taken[1] < 32 * 1024, "\(taken)")
+    }
+
     @Test func mayBeSlowWithEachPart() throws {
         let server = try impatient()
         let client = try server.connect()

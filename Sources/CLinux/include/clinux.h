@@ -120,6 +120,8 @@ long clinux_peer(int32_t fd, uint32_t *uid, uint32_t *gid);
 /// Whether a socket's peer has `gid` among its supplementary groups: 1 or 0.
 long clinux_peer_is_in(int32_t fd, uint32_t gid);
 long clinux_no_delay(int32_t fd);
+/// What the kernel keeps for each direction of a socket, in bytes, which it doubles.
+long clinux_bound_buffers(int32_t fd, int32_t bytes);
 
 /// Bytes and inodes of the file system that holds `path`: total and free.
 long clinux_statfs(const char *path, uint64_t *type, uint64_t *total, uint64_t *available, uint64_t *inodes,

@@ -44,6 +44,7 @@ final class RuntimeAPI: HTTPService {
         var limits = HTTPServerLimits()
         limits.connections = Self.mostConnections
         limits.http.trailers = 512 * 1024
+        limits.kernelBuffers = KernelBuffers(wide: 512 * 1024, count: 8, narrow: 16 * 1024)
         holdings = Holdings(
             bytes: Self.mostHeld, descriptors: Self.mostDescriptors, within: environment.engine.holdings)
         server = HTTPServer(

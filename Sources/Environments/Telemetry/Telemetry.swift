@@ -22,6 +22,8 @@ final class Telemetry {
 
     /// Subscriptions in an environment: as many as extensions. Each takes a descriptor, and keeps what it has not sent.
     static let most = 10
+    /// Of each socket, in each direction.
+    private static let kernelBuffer: Int32 = 64 * 1024
 
     init(_ environment: Environment) { self.environment = environment }
 
@@ -88,6 +90,7 @@ final class Telemetry {
     func socketCame(_ socket: consuming FileDescriptor) {
         // Of TCP, or it could keep us waiting when it is closed.
         guard !waitingForSockets.isEmpty, Network.isPlainTCP(socket.raw) else { return }
+        StreamSockets.boundBuffers(socket.raw, bytes: Self.kernelBuffer)
         waitingForSockets.removeFirst().take(socket)
     }
 

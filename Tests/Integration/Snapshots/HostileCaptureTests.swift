@@ -151,7 +151,9 @@ struct HostileCaptureTests {
 
     /// The control: what makes namespaces gets through where no filter is, and says so.
     @Test func itIsSeenWhatGetsThrough() throws {
-        var program = Program(["unshare", "--pid", "--fork", "--kill-child", Stage.current!.attacks, "captured", "namespaces"])
+        // All that it has started goes with it.
+        let apart = ["unshare", "--pid", "--fork", "--kill-child"]
+        var program = Program(apart + [Stage.current!.attacks, "captured", "namespaces"])
         program.environment.merge(Place.armed) { $1 }
         let outcome = try program.run(limit: .seconds(2))
         #expect(outcome.output.contains("through"), "\(outcome)")

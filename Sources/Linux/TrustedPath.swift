@@ -50,7 +50,7 @@ extension Files {
             }
             links += 1
             guard links <= 40 else { throw SystemError(call: "open", subject: path, code: ELOOP) }
-            let target = try readLink(of: next)
+            let target = try readLink(next.raw)
             if target.hasPrefix("/") { here = try open("/", [.nameOnly, .directory]) }
             rest = target.split(separator: "/").map(String.init) + rest
             if rest.isEmpty { try check(here, path, name, isOnTheWay: isOnTheWay) }
@@ -89,16 +89,5 @@ extension Files {
     private static func untrusted(_ path: String, _ name: String) -> SystemError {
         let what = path.hasSuffix("/" + name) || path == name ? path : "\(path), whose part \(name)"
         return SystemError(call: "use", subject: "\(what) can be changed by others than root", code: EPERM)
-    }
-
-    private static func readLink(of link: borrowing FileDescriptor) throws(SystemError) -> String {
-        let raw = link.raw
-        var count = 0
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, filled in
-            count = unsafe readlinkat(raw, "", buffer.baseAddress!, buffer.count)
-            filled = max(0, count)
-        }
-        guard count >= 0 else { throw SystemError(call: "readlink", subject: "", code: errno) }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -62,6 +62,15 @@ package final class UserBlocks {
         throw Refusal(.step, "all \(UserBlock.count) blocks of uids are taken: too many sandboxes at once")
     }
 
+    /// The highest that is free, for a group of the engine's own. A sandbox never has such a number, so what an engine that
+    /// was killed has left under it is swept also by who takes a block for a sandbox first, and sweeps then.
+    func takeHighest() throws(Refusal) -> UserBlock {
+        for index in (0..<UserBlock.count).reversed() {
+            if let block = take(index) { return block }
+        }
+        throw Refusal(.step, "all \(UserBlock.count) blocks of uids are taken: too many sandboxes at once")
+    }
+
     /// This very block, or nil when somebody has it.
     func take(_ index: UInt32) -> UserBlock? {
         let (word, bit) = (Int(index / 64), UInt64(1) << (index % 64))

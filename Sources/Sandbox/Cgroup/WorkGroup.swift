@@ -23,7 +23,7 @@ final class WorkGroup {
         _ kind: Kind, memoryBytes: UInt64, pids: UInt64 = 1, waived: [Limit] = [], _ foundations: Foundations
     ) throws(SystemError) {
         let engine = foundations.engine
-        guard let block = try? foundations.blocks.take() else {
+        guard let block = try? foundations.blocks.takeHighest() else {
             throw SystemError(call: "take", subject: "a block of uids", code: EAGAIN)
         }
         do throws(SystemError) {

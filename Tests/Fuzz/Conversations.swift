@@ -178,7 +178,7 @@ private final class Stage {
                 exchange = new
             case .body(let body):
                 switch plan {
-                case .pass(let receiver): receiver.receive(body)
+                case .pass(let receiver): _ = receiver.receive(body)
                 case .collect(let limit):
                     if (exchange?.body.count ?? 0) + body.count > limit { exchange?.isTooLarge = true }
                     if exchange?.isTooLarge == false { exchange?.body += body }

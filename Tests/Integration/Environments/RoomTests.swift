@@ -32,7 +32,7 @@ struct Room {
         try server.deploy(
             "shell", runtime: "provided", files: [("bootstrap", shellRuntime)], [("memory", .integer(1769))])
         let first = try server.invoke("shell", "0")
-        // It waits for the runtime as long as 20 ms; on a busy machine that may be too short, and the caller asks again.
+        // It waits for the runtime as long as 20 ms; on a slow machine that may be too short, and the caller asks again.
         var asked = 0
         for number in 1...20 {
             var answer = try server.invoke("shell", "\(number)")
@@ -42,7 +42,7 @@ struct Room {
             }
             #expect(answer.text == "\(number)" && answer.environment == first.environment, "\(answer)")
         }
-        #expect(asked < 20)
+        #expect(asked == 0 || MachineSpeed.slowness > 1 && asked < 20, "asked again \(asked) times")
         // To make room it must have asked for the next event, which whoever waits for the log knows.
         _ = try server.invoke("shell", "0", ServerUnderTest.withLog)
         // One that has to wait longer goes elsewhere; where there is nothing else, it is refused.
